@@ -314,7 +314,7 @@ def _next_try(error: SmallhoursError) -> dt.datetime | None:
     now = dt.datetime.now(dt.UTC)
     if isinstance(error, RetryLater) and error.after > MAX_RETRY_WAIT.total_seconds():
         return now + dt.timedelta(seconds=error.after)
-    if _may_work_elsewhere(error):
+    if may_work_elsewhere(error):
         LOG.info("It may be this machine alone: run `smallhours doctor` on %s.", node())
         begun = get_current_context()["dag_run"].start_date
         if begun is None or now - begun < MAX_OUTAGE:
@@ -322,7 +322,7 @@ def _next_try(error: SmallhoursError) -> dt.datetime | None:
     return None
 
 
-def _may_work_elsewhere(error: Exception) -> bool:
+def may_work_elsewhere(error: Exception) -> bool:
     """Return whether an error may be the fault of this machine alone."""
     if isinstance(error, CorruptFile | SchemaMismatch):
         return False  # all machines read the same file
