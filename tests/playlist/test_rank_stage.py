@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -114,6 +115,15 @@ def test_every_chosen_track_says_why(ranked_lake: RankedLake) -> None:
         seed = f"{ranked_lake.names[seeds[0]]} (1 play)"
         assert seed in reason or "of whom you know" in reason or "not this one yet" in reason
     assert set(named["reason_kind"]) <= {"similar_track", "known_artist"}
+
+
+def test_what_each_signal_added_sums_to_the_score(ranked_lake: RankedLake) -> None:
+    rank(ranked_lake)
+    rows = ranked_lake.recommendations()
+    added = [{name: float(value) for name, value in map(str.split, row)} for row in rows["added"]]
+    assert {*chain.from_iterable(added)} <= set(DEFAULT.weights)
+    for parts, score in zip(added, rows["score"], strict=True):
+        assert sum(parts.values()) == pytest.approx(score, abs=0.0005 * len(DEFAULT.weights))
 
 
 def test_yesterdays_picks_do_not_come_back(ranked_lake: RankedLake) -> None:

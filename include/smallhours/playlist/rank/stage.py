@@ -260,7 +260,7 @@ def rows_of(
     listed = draft.ordered(features_by_track(features), nightly_list.playlist_settings.arc)
     most = MAX_RECORDED if nightly_list.intent == MAIN else MAX_RECORDED_PER_INTENT
     scored, settled = nightly_list.scored, [*listed, *draft.reserve]
-    scored = scored[(scored["by_score"] <= most) | scored.index.isin(settled)]
+    scored = scored[(scored["rank_by_score"] <= most) | scored.index.isin(settled)]
     recorded = draft.rows(scored, listed).join(evidence.tracks[["artist", "title"]])
     written = _reasons(nightly_list, listener_context, hours, recorded.loc[settled], features)
     silent = Reason("", None)

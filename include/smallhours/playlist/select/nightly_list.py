@@ -210,8 +210,8 @@ class NightlyList:
         playlist_settings: The listener's, for this one.
         purpose: What it asks for; None for the main list.
         scored: The tracks that were considered: what `score_candidates` returns, ranked by how
-            well they serve this list, those first that can be chosen; `by_score`, their rank by
-            the score alone; and `why_not`.
+            well they serve this list, those first that can be chosen; `rank_by_score`, their
+            rank by the score alone; and `why_not`.
         draft: The list.
         mix: The mix of tags that it follows.
     """
@@ -355,7 +355,7 @@ def build_list(
         name_of=evidence.tags.name,
     )
     ranks = _ranked(pd.Series(moved, index=base.index), scored["rank"])
-    scored = scored.assign(rank=ranks, by_score=scored["rank"])
+    scored = scored.assign(rank=ranks, rank_by_score=scored["rank"])
     mix = _mix(listener_context, purpose)
     shortlist = Shortlist.of(
         pd.Series(moved, index=base.index),
