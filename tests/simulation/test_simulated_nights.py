@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from smallhours.lake.list_tables import RECOMMENDATIONS
-from smallhours.training.ranking.fusion import RECEPTION, load_fusion
+from smallhours.training.ranking.fusion import RECEPTION
 from smallhours.training.registry import Registry
 from smallhours.training.taste import model as taste
 from smallhours_sandbox.simulation.ground_truth import (
@@ -106,8 +106,7 @@ def test_no_list_is_better_than_the_best_of_the_same_tracks(popular: ListenerSim
 def test_a_rival_ranks_by_its_one_signal(popular: ListenerSimulation) -> None:
     ranked = popular.lake.frame(RECOMMENDATIONS).dropna(subset=["rank"]).sort_values("rank")
 
-    signal = RANKERS["popularity"].signal
-    assert load_fusion(popular.lake, ADA).weights == {signal: (1.0, 0.0)}
+    assert {each.split()[0] for added in ranked["added"] for each in added} == {"popularity"}
     assert ranked["score"].is_monotonic_decreasing
     assert Registry.of(popular.lake).current(ADA, taste.NAME) is None
 
@@ -132,7 +131,9 @@ def test_who_is_frozen_learns_on_the_first_night_and_never_again(
 
         assert len(models) == 1
         assert Registry.of(simulation.lake).versions(ADA, taste.NAME) == models
-        assert RECEPTION not in load_fusion(simulation.lake, ADA).weights
+    fusion = RANKERS["frozen"].fusion
+    assert fusion is not None
+    assert RECEPTION not in fusion.weights
 
 
 def test_every_rival_chooses_from_the_same_tracks(

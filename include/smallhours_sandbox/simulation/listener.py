@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from smallhours import playlist
 from smallhours.errors import DegeneratePlaylist, NotEnoughData
 from smallhours.nights import Night
 from smallhours.run_context import RunContext
@@ -44,7 +45,7 @@ REFUSALS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )  # fmt: skip
 # The stages before the first ranking; they are the same for every ranker.
-SYNC, CATALOG, TRAINING, PLAYLIST = NIGHTLY
+SYNC, CATALOG, TRAINING, _ = NIGHTLY
 EVENING = (SYNC, CATALOG)
 
 
@@ -194,10 +195,10 @@ class ListenerSimulation:
         ) as run:
             vars(run)["lake"] = self.lake
             for dag in dags:
-                if dag == PLAYLIST:
-                    self._ranker.install(run.lake, run.listener, run.night.date.isoformat())
                 for stage in NIGHTLY[dag]:
-                    if dag != TRAINING or stage in self._ranker.training_stages:
+                    if stage is playlist.rank_candidates:
+                        self._ranker.rank(run)
+                    elif dag != TRAINING or stage in self._ranker.training_stages:
                         stage(run)
 
 

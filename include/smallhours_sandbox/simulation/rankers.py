@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from smallhours.lake.store import Lake
+from smallhours.playlist.rank.stage import rank_candidates
+from smallhours.run_context import RunContext
 from smallhours.runs import Stage
 from smallhours.training import (
     predict_audio_features,
@@ -17,17 +18,20 @@ from smallhours.training import (
     train_ranking,
     train_taste,
 )
-from smallhours.training.model_card import ModelCard
 from smallhours.training.ranking import fusion
-from smallhours.training.ranking.fusion import FILE, NAME, load_fusion
+from smallhours.training.ranking.fusion import DEFAULT_WEIGHTS, Fusion
 from smallhours.training.registry import Registry
 from smallhours.training.taste import model as taste
 
 OURS = "ours"
 FROZEN = "frozen"
 FIRST_SEED = "first_seed"
-# The stages of `train_models` that a ranking needs; those for the pages alone are left out.
+# The stages of `train_models` that a list needs; those for the pages alone are left out.
 ALL_MODELS = (train_taste, train_ranking, train_audio_features, predict_audio_features)
+# Without the reception of picks, which is learned every night without training.
+WITHOUT_RECEPTION = Fusion(
+    {name: pair for name, pair in DEFAULT_WEIGHTS.items() if name != fusion.RECEPTION}
+)
 
 
 @dataclass(frozen=True)
@@ -47,37 +51,21 @@ class Ranker:
     training_stages: tuple[Stage, ...] = ()
     train_once: bool = False
 
-    def install(self, lake: Lake, listener: str, night: str) -> None:
-        """Save the baseline's signal in place of the learned weights, before a list is ranked."""
-        if self.signal is None and not self.train_once:
-            return
-        registry = Registry.of(lake)
+    @property
+    def fusion(self) -> Fusion | None:
+        """Its weights of the signals; None for the product's."""
+        if self.signal is not None:
+            return Fusion({self.signal: (1.0, 0.0)})
+        return WITHOUT_RECEPTION if self.train_once else None
+
+    def rank(self, run: RunContext) -> None:
+        """Rank the candidates of a night."""
         if self.name == FIRST_SEED:
             # Retire the trained taste model: without it the first seed's classifier is used.
-            registry.retire(listener, taste.NAME)
-        only = self._fusion()
-        if load_fusion(lake, listener).weights == only.weights:
-            return
-        card = ModelCard(
-            name=NAME,
-            owner=listener,
-            night=night,
-            purpose=f"Ranks by {', '.join(only.weights)} alone.",
-            limits="anything else.",
-            features=list(only.weights),
-            data={},
-            settings={},
-            seeds={},
-            metrics={},
+            Registry.of(run.lake).retire(run.listener, taste.NAME)
+        rank_candidates(
+            run.listener, run.lake, settings=run.settings, night=run.night, fusion=self.fusion
         )
-        registry.save(card, {FILE: only.to_json()})
-
-    def _fusion(self) -> fusion.Fusion:
-        if self.signal is not None:
-            return fusion.Fusion({self.signal: (1.0, 0.0)}, share=1.0)
-        # Leave out the reception of picks, which is learned every night without training.
-        weights = fusion.DEFAULT_WEIGHTS.items()
-        return fusion.Fusion({name: each for name, each in weights if name != fusion.RECEPTION})
 
 
 RANKERS: Mapping[str, Ranker] = MappingProxyType(

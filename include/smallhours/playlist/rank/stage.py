@@ -59,6 +59,7 @@ def rank_candidates(
     night: Night,
     size: int | None = None,
     exploration: float | None = None,
+    fusion: Fusion | None = None,
 ) -> Summary:
     """Score all candidates, choose tonight's lists with a reserve each, and word their reasons.
 
@@ -69,6 +70,7 @@ def rank_candidates(
         night: The night; the same lake and night give the same lists.
         size: Tracks in the main list, instead of the setting.
         exploration: Share of less certain picks in the main list, 0-1, instead of the setting.
+        fusion: The weights of the signals, instead of those in use.
 
     Returns:
         How many tracks were `considered` and `eligible` for the main list, why the others were
@@ -85,8 +87,8 @@ def rank_candidates(
     me = settings.listener(listener)
     playlists = _settings_by_intent(me, size, exploration)
     listener_context = _read_context(listener, lake, [*playlists.values()], me.timezone, night)
-    fusion = _fusion(lake, listener, listener_context)
-    lists = choose_lists(listener, me, playlists, listener_context, fusion)
+    weights = fusion or _fusion(lake, listener, listener_context)
+    lists = choose_lists(listener, me, playlists, listener_context, weights)
     hours = ListeningTimes(listener_context.evidence.plays, listener_context.zone)
     rows = [rows_of(each, listener_context, hours) for each in lists]
     lake.replace(
