@@ -74,11 +74,6 @@ RANKERS: Mapping[str, Ranker] = MappingProxyType(
         for ranker in (
             Ranker(OURS, None, ALL_MODELS),
             Ranker(FROZEN, None, ALL_MODELS, train_once=True),
-            Ranker(
-                "default_weights",
-                None,
-                tuple(each for each in ALL_MODELS if each is not train_ranking),
-            ),
             Ranker(FIRST_SEED, fusion.P_LIKE, (train_taste,)),
             Ranker("similar_tracks", fusion.NEAR_TRACKS),
             Ranker("artist_affinity", fusion.ARTIST_AFFINITY),

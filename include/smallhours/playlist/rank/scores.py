@@ -1,9 +1,8 @@
 """Scores and ranks of all candidates for one listener tonight, from all signals together.
 
-The signals and their weights are those of `smallhours.training.ranking`: the listener's own weights
-where a backtest showed that they rank better, else the defaults. This
-module turns the night's evidence into signals, and the signals into one score and a rank. The
-contribution of each signal to a track's score is kept, because the track's reason rests on it.
+The signals and their weights are those of `smallhours.training.ranking`. This module turns the
+night's evidence into signals, and the signals into one score and a rank. The contribution of each
+signal to a track's score is kept, because the track's reason rests on it.
 """
 
 import datetime as dt
@@ -50,7 +49,7 @@ def score_candidates(
         votes: Rows of `candidates`: `track_key` and `strength`.
         eligible: True for the tracks that may be chosen, same index. A signal's ranks are taken
             among these alone, so that what the listener knows does not crowd the top.
-        fusion: The weights; see `training.ranking.fusion.load_fusion`.
+        fusion: The weights; see `training.ranking.fusion.default_fusion`.
 
     Returns:
         The signals with `p_like` (null without a model), `consensus`, `score` (0-1; 1 would be the

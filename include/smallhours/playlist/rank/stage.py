@@ -36,7 +36,7 @@ from smallhours.summary import Summary
 from smallhours.training.evaluation.promises import promise, promise_metric
 from smallhours.training.evaluation.receptions import Reception, read_receptions
 from smallhours.training.model_card import store_metrics
-from smallhours.training.ranking.fusion import Fusion, default_fusion, load_fusion
+from smallhours.training.ranking.fusion import Fusion, default_fusion
 from smallhours.training.taste.model import load_taste
 from smallhours.vocabulary import Route
 
@@ -70,7 +70,7 @@ def rank_candidates(
         night: The night; the same lake and night give the same lists.
         size: Tracks in the main list, instead of the setting.
         exploration: Share of less certain picks in the main list, 0-1, instead of the setting.
-        fusion: The weights of the signals, instead of those in use.
+        fusion: The weights of the signals, instead of the default.
 
     Returns:
         How many tracks were `considered` and `eligible` for the main list, why the others were
@@ -87,7 +87,7 @@ def rank_candidates(
     me = settings.listener(listener)
     playlists = _settings_by_intent(me, size, exploration)
     listener_context = _read_context(listener, lake, [*playlists.values()], me.timezone, night)
-    weights = fusion or _fusion(lake, listener, listener_context)
+    weights = fusion or _default_fusion(listener_context)
     lists = choose_lists(listener, me, playlists, listener_context, weights)
     hours = ListeningTimes(listener_context.evidence.plays, listener_context.zone)
     rows = [rows_of(each, listener_context, hours) for each in lists]
@@ -137,7 +137,7 @@ def lists_with(
     people = [settings.listener(listener) for settings in variants]
     playlists = [each for me in people for each in me.playlists.values()]
     listener_context = _read_context(listener, lake, playlists, people[0].timezone, night)
-    fusion = _fusion(lake, listener, listener_context)
+    fusion = _default_fusion(listener_context)
     tracks = listener_context.evidence.tracks
     names = (tracks["artist"] + " – " + tracks["title"]).to_dict()
     chosen = [
@@ -165,8 +165,8 @@ def _read_context(
     )
 
 
-def _fusion(lake: Lake, listener: str, listener_context: ListenerContext) -> Fusion:
-    return load_fusion(lake, listener, default_fusion(listener_context.space.tags_per_track))
+def _default_fusion(listener_context: ListenerContext) -> Fusion:
+    return default_fusion(listener_context.space.tags_per_track)
 
 
 def _settings_by_intent(
