@@ -4,7 +4,7 @@
 
 In each of `WORLDS` simulated listeners live through their first evening; the product gathers their
 candidates and computes its signals. The sandbox knows how probably each listener hears a track to
-its end. Weights are fitted from `START` by the listwise loss that `train_ranking` uses, where a
+its end. Weights are fitted from `START` by a listwise loss (`benchmarks.support.listwise`), where a
 track counts as adopted by a draw, the likelier the better the listener likes it. Each listener is
 ranked by the weights fitted to all others, by single signals, and by the weights that ship. Ends
 with one line of JSON: the mean probability over the first 50, and the weights fitted to all.
@@ -21,6 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmarks.harness import command_line, print_figures, print_progress
+from benchmarks.support.listwise import StackedLists, fit_weights, sample_list
 from smallhours.playlist.rank.evidence import read_evidence, read_features
 from smallhours.playlist.rank.scores import ListenerContext
 from smallhours.playlist.select.nightly_list import exclusions
@@ -29,7 +30,6 @@ from smallhours.training import train_taste
 from smallhours.training.evaluation.metrics import auc
 from smallhours.training.ranking import fusion
 from smallhours.training.ranking.fusion import DEFAULT_WEIGHTS, Fusion, columns_of
-from smallhours.training.ranking.listwise import StackedLists, fit_weights, sample_list
 from smallhours.training.taste.model import load_taste
 from smallhours_sandbox.simulation.ground_truth import WorldSize, acceptance_of, tracks_by_key
 from smallhours_sandbox.simulation.installation import SandboxCredentials
@@ -159,7 +159,8 @@ def fitted(evenings: Sequence[FirstEvening]) -> Fusion:
         adopted = rng.random(len(evening.heard)) < np.clip(2 * evening.heard - 1, 0, 1) ** 3
         lists.append(sample_list(columns, adopted, every, rng=rng, first=SAMPLED, others=SAMPLED))
     start = Fusion(_pairs(START)).vector(START)
-    return Fusion.of(START, fit_weights(StackedLists.of(lists), start, l2=L2), share=1.0)
+    weights = fit_weights(StackedLists.of(lists), start, l2=L2)
+    return Fusion(_pairs(dict(zip(START, weights[0::2].tolist(), strict=True))))
 
 
 def _pairs(weights: Mapping[str, float]) -> dict[str, tuple[float, float]]:

@@ -1,8 +1,8 @@
-"""Learns what a listener likes, how to rank for them, and what tracks sound like from tags.
+"""Learns what a listener likes and what tracks sound like, and measures the ranking.
 
-It starts for a listener when their catalog is fresh. Taste and ranking are theirs alone, so that
-several listeners' runs go on at once. The audio models serve all of them: one run at a time looks
-whether there is something new to learn from, while the others wait for it.
+It starts for a listener when their catalog is fresh. Their taste is theirs alone, so that several
+listeners' runs go on at once. The audio models serve all of them: one run at a time looks whether
+there is something new to learn from, while the others wait for it.
 """
 
 from airflow.sdk import chain, dag
@@ -21,7 +21,7 @@ from smallhours.orchestration.tasks import MAX_RUN_TIME, dag_options, stage
     **dag_options("train_models", __doc__),
 )
 def train_models() -> None:
-    """Train taste, ranking and audio models."""
+    """Train taste and audio models, and measure the ranking."""
     chain(
         stage(training.train_taste),
         stage(training.train_ranking),

@@ -195,7 +195,7 @@ def signals_at(
     )
     votes, weights = past_votes(tables, past, cut)
     rng = np.random.default_rng(seed)
-    return learned_signals(tables, past, cut, votes, weights, crowd.artists, frozenset(), rng)
+    return learned_signals(tables, past, cut, votes, weights, crowd.artists, rng)
 
 
 def score(shared: Installation, case: ListenerCase, signals: pd.DataFrame) -> Floats:

@@ -111,7 +111,7 @@ def test_a_small_file_goes_the_whole_way(tables: RankingTables) -> None:
 
 
 def test_what_is_measured_is_what_ships(tables: RankingTables) -> None:
-    """The signals are those that a listener's weights are learned of, the weights the default."""
+    """The signals are those that the night measures, the weights the default."""
     shared = Installation.of(crowd_of(tables, np.arange(2, LISTENERS)))
     case = hide(tables.plays, 0, shared.crowd.artists)
     assert case is not None

@@ -159,7 +159,6 @@ def test_each_part_of_the_ranking_is_told_alone_and_left_out(
         NIGHT,
         [
             part("fused", 0.3),
-            part("default", 0.28),
             part("alone_popularity", 0.15),
             part("adds_popularity", -0.01),
             part("alone_near_tracks", 0.2),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from smallhours.run_context import RunContext
 
 
-# Names of a listener's models in the registry.
+# Of a listener's models in the registry and of what is measured, by name.
 TASTE, RANKING = "taste", "ranking"
 
 
@@ -29,15 +29,18 @@ def train_taste(run: "RunContext") -> Summary:
 
 
 def train_ranking(run: "RunContext") -> Summary:
-    """Learn how much each signal counts, from what the listener adopted in the past."""
+    """Measure candidates and ranking by what the listener adopted in the last two months."""
     from smallhours.training.new_evidence import learn_if_new
+    from smallhours.training.registry import Registry
 
-    def learn() -> Summary:
+    def measure() -> Summary:
         from smallhours.training.ranking import stages
 
         return stages.train_ranking(run.listener, run.lake, settings=run.settings, night=run.night)
 
-    return learn_if_new(run, RANKING, learn)
+    # Earlier versions learned weights, which nothing reads.
+    Registry.of(run.lake).discard(run.listener, RANKING)
+    return learn_if_new(run, RANKING, measure)
 
 
 def train_audio_features(run: "RunContext") -> Summary:

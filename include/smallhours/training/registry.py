@@ -350,6 +350,13 @@ class Registry:
                     self._files.remove(path)
             return len(gone)
 
+    def discard(self, owner: str, name: str) -> None:
+        """Remove all versions of a model that is no longer learned, and what was recorded of it."""
+        if self.versions(owner, name):
+            with self._files.lock(_folder(owner, name)):
+                for path in self._files.list(_folder(owner, name)):
+                    self._files.remove(path)
+
     def versions(self, owner: str, name: str) -> list[str]:
         """Return all saved versions, oldest night first."""
         home = _folder(owner, name)

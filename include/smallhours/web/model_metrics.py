@@ -9,7 +9,7 @@ import pandas as pd
 
 from smallhours.catalog.seeds import EVIDENCE
 from smallhours.lake.list_tables import METRICS
-from smallhours.training.ranking.learn_weights import ADDS, ALONE, FUSED, FUSED_DEFAULT, SUBJECT
+from smallhours.training.ranking.ablation import ADDS, ALONE, FUSED, SUBJECT
 from smallhours.training.taste.backtest import MIN_TO_RANK
 from smallhours.training.taste.model import FIRST_SEED
 from smallhours.training.taste.model import NAME as TASTE
@@ -88,14 +88,12 @@ class SignalAblation:
 
     Attributes:
         night: Date of the night.
-        fused: All signals with the weights in use; its baseline is the default weights.
-        default: All signals with the default weights.
+        fused: All signals together.
         signals: The contribution of each signal, the best one alone first.
     """
 
     night: dt.date
     fused: MetricValue
-    default: MetricValue
     signals: Sequence[SignalContribution]
 
 
@@ -237,11 +235,11 @@ def _signal_ablation(rows: pd.DataFrame) -> SignalAblation | None:
         return None
     newest = _last_night(rows)
     told = {each.metric: each for each in _figures(newest)}
-    if not {FUSED, FUSED_DEFAULT} <= told.keys():
+    if FUSED not in told:
         return None
     signals = sorted(_signals(told), key=lambda each: (-each.alone.value, each.signal))
     night: dt.date = newest["night"].max()
-    return SignalAblation(night, told[FUSED], told[FUSED_DEFAULT], signals)
+    return SignalAblation(night, told[FUSED], signals)
 
 
 def _signals(told: Mapping[str, MetricValue]) -> Iterator[SignalContribution]:

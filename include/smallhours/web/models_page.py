@@ -169,6 +169,5 @@ def _decision(card: ModelCard, in_use: str) -> PromotionDecision:
         card.version,
         card.settings["promoted"] == "yes",
         str(card.settings.get("why", "")),
-        # A ranking that was not promoted is saved with the default weights, which are then in use.
-        card.version == in_use and card.settings["promoted"] == "yes",
+        card.version == in_use,
     )

@@ -19,7 +19,6 @@ from smallhours.lake.tables import FEEDBACK, PLAYS
 from smallhours.settings import Settings, load_settings
 from smallhours.training import audio
 from smallhours.training.evaluation.pick_outcomes import outcomes
-from smallhours.training.ranking import fusion
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.taste import model as taste
 from smallhours.vocabulary import SHOWN
@@ -52,7 +51,7 @@ class NightCollector(Collector):
             days = self._login_days(listener) if settings.listener(listener).spotify else None
             if days is not None:
                 gauges.add("login_days_left", days, listener=listener, service="spotify")
-        _add_models(gauges, SHARED, (audio.NAME,), lake)
+        _add_model(gauges, SHARED, audio.NAME, lake)
         _add_figures(gauges, lake)
         used = spotify_calls_used(settings)
         if used is not None:
@@ -114,7 +113,7 @@ def _add_listener(gauges: _Gauges, listener: str, settings: Settings, lake: Lake
     plays = plays.explode("sources")
     for source, newest in plays.groupby("sources")["played_at"].max().items():
         gauges.add("play_seconds", newest.timestamp(), listener=listener, source=str(source))
-    _add_models(gauges, listener, (taste.NAME, fusion.NAME), lake)
+    _add_model(gauges, listener, taste.NAME, lake)
     aside = lake.frame(SET_ASIDE, where=where)
     for service in aside.loc[aside["night"] >= today - dt.timedelta(days=1), "service"].unique():
         gauges.add("source_set_aside", 1, listener=listener, service=service)
@@ -134,12 +133,10 @@ def _add_reactions(gauges: _Gauges, listener: str, lists: pd.DataFrame, lake: La
         gauges.add(f"picks_{name}", counts[name], listener=listener)
 
 
-def _add_models(gauges: _Gauges, owner: str, names: tuple[str, ...], lake: Lake) -> None:
-    registry = Registry.of(lake)
-    for name in names:
-        night = registry.last_trained(owner, name)
-        if night is not None:
-            gauges.add("model_night_seconds", _seconds(night), listener=owner, model=name)
+def _add_model(gauges: _Gauges, owner: str, name: str, lake: Lake) -> None:
+    night = Registry.of(lake).last_trained(owner, name)
+    if night is not None:
+        gauges.add("model_night_seconds", _seconds(night), listener=owner, model=name)
 
 
 def _add_figures(gauges: _Gauges, lake: Lake) -> None:

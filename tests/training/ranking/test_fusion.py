@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from smallhours.training.ranking.fusion import (
     DEFAULT,
-    DEFAULT_WEIGHTS,
     P_LIKE,
     Fusion,
     default_fusion,
@@ -39,7 +38,8 @@ def test_by_default_only_ranks_matter_not_how_far_apart_the_values_are() -> None
 @given(st.lists(st.floats(-5, 5), min_size=8, max_size=8), st.integers(0, 99))
 def test_contributions_sum_to_a_score_between_zero_and_one(weights: list[float], seed: int) -> None:
     names = ["p_like", "near_tracks", "popularity", "freshness"]
-    fusion = Fusion.of(names, np.array(weights), share=1.0)
+    pairs = zip(weights[0::2], weights[1::2], strict=True)
+    fusion = Fusion(dict(zip(names, pairs, strict=True)))
     values = np.random.default_rng(seed).normal(size=(3, 4))
     signals = pd.DataFrame(values, index=KEYS, columns=names)
     added = fusion.contributions(signals, EVERYONE)
@@ -56,17 +56,6 @@ def test_a_signal_that_nobody_weighs_is_ignored() -> None:
 
 def test_no_signals_give_no_score() -> None:
     assert DEFAULT.score(pd.DataFrame(index=KEYS), EVERYONE).tolist() == [0.0, 0.0, 0.0]
-
-
-def test_what_is_saved_is_what_is_read() -> None:
-    fusion = Fusion.of(tuple(DEFAULT_WEIGHTS), np.arange(2.0 * len(DEFAULT_WEIGHTS)), share=0.5)
-    assert Fusion.from_json(fusion.to_json()) == fusion
-
-
-@pytest.mark.parametrize("damaged", [b"{", b"[]", b'{"weights": {"p_like": 3}, "share": 0}'])
-def test_what_is_damaged_is_refused(damaged: bytes) -> None:
-    with pytest.raises(ValueError, match=r"\w"):
-        Fusion.from_json(damaged)
 
 
 def test_few_tags_take_weight_from_what_is_learned_of_tags_and_from_nothing_else() -> None:

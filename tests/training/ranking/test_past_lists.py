@@ -1,20 +1,38 @@
 """Lists of the past: what may be known of them."""
 
+import datetime as dt
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pytest
 
 from smallhours.lake.store import Lake
-from smallhours.training.ranking.past_lists import hidden_list, read_past_tables
+from smallhours.lake.tables import FEEDBACK
+from smallhours.training.evaluation.folds import Fold, weekly_folds
+from smallhours.training.ranking.past_lists import PastList, read_past_tables, week_list
 from smallhours.training.taste.training_rows import read_history
 from tests.training.lakes import ADA, NIGHT, some_settings
-from tests.training.ranking.past_lake import listener_who_explores_shoegaze
+from tests.training.ranking.past_lake import artist, listener_who_explores_shoegaze, songs
+
+(FOLD,) = weekly_folds(NIGHT.as_of, 1)
 
 
-def test_the_lists_of_hidden_artists_do_not_give_them_away(tmp_path: Path) -> None:
-    """Every artist of the listener's was asked about, and no other: that alone would tell."""
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
     lake = Lake(str(tmp_path))
     listener_who_explores_shoegaze(lake)
+    return lake
+
+
+def list_of(lake: Lake, fold: Fold = FOLD) -> PastList:
+    past = read_history(lake, ADA, night=NIGHT)
+    tables = read_past_tables(lake, past, settings=some_settings())
+    return week_list(tables, fold, np.random.default_rng(1))
+
+
+def test_the_lists_of_later_artists_do_not_give_them_away(lake: Lake) -> None:
+    """Every artist of the listener's was asked about, and no other: that alone would tell."""
     past = read_history(lake, ADA, night=NIGHT)
     tables = read_past_tables(lake, past, settings=some_settings())
     before = tables.past.plays.iloc[: len(tables.past.plays) // 2]
@@ -26,5 +44,31 @@ def test_the_lists_of_hidden_artists_do_not_give_them_away(tmp_path: Path) -> No
     assert heard - still
     assert not asked & (heard - still)
     assert still <= asked
-    found = hidden_list(tables, NIGHT.as_of, np.random.default_rng(1))
-    assert found.adopted.any()
+
+
+def test_what_was_adopted_is_marked_among_the_candidates_of_the_day(lake: Lake) -> None:
+    found = list_of(lake)
+    # The last four of forty weeks, an artist each.
+    truth = {key for week in range(36, 40) for key in songs(artist("shoegaze", week))}
+
+    assert set(found.signals.index[found.adopted]) <= truth
+    assert int(found.adopted.sum()) + found.missed == len(truth)
+    assert found.eligible[found.adopted].all()
+    assert not found.eligible[found.signals.index.isin(songs(artist("shoegaze", 0)))].any()
+
+
+def test_what_we_recommended_counts_neither_as_found_nor_as_missed(lake: Lake) -> None:
+    before = list_of(lake)
+    ours = [*songs(artist("shoegaze", 38)), *songs(artist("polka", 1))]
+    night = NIGHT.date - dt.timedelta(days=20)
+    at = pd.Timestamp(night, tz="UTC") + pd.Timedelta(hours=27)
+    rows = pd.DataFrame({"track_key": ours}).assign(
+        night=night, reaction="played", at=at, intent="main", listener=ADA, month=f"{night:%Y-%m}"
+    )
+    lake.merge(FEEDBACK, rows)
+
+    found = list_of(lake)
+
+    assert not found.eligible[found.signals.index.isin(ours)].any()
+    counted = [int(each.adopted.sum()) + each.missed for each in (before, found)]
+    assert counted[1] == counted[0] - len(songs(artist("shoegaze", 38)))

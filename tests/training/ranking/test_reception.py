@@ -8,7 +8,6 @@ from smallhours.training.ranking.signals import (
     empty_picks,
     graded_picks,
     reception,
-    without_artists,
 )
 from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.tags import Tags
@@ -92,9 +91,3 @@ def test_where_all_was_welcome_nothing_is_told_apart() -> None:
     picks, vectors = picks_of_calm_and_loud(80)
 
     assert reception(vectors, picks[picks["welcome"]], pd.Index(NEW)).isna().all()
-
-
-def test_picks_of_hidden_artists_are_left_out() -> None:
-    picks = graded_picks(feedback(("a · x", "played"), ("b · y", "skipped")))
-
-    assert without_artists(picks, frozenset({"a"}))["track_key"].tolist() == ["b · y"]

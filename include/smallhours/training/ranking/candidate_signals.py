@@ -1,7 +1,7 @@
 """The signals of candidates that need no trained model and no list of ours.
 
-The nightly ranking, the learning from past lists and the benchmarks all call this function, so that
-what is measured is what ranks at night.
+The nightly ranking, the lists of the past and the benchmarks all call this function, so that what
+is measured is what ranks at night.
 """
 
 import numpy as np

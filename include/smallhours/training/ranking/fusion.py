@@ -7,19 +7,13 @@ another's. The score is their weighted sum and nothing else, so that each signal
 track's score is exact. The reasons rest on these.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-
-from smallhours.lake.store import Lake
-from smallhours.training import RANKING
-from smallhours.training.registry import Registry, SavedModel, raise_unreadable
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -57,9 +51,6 @@ DISTANCE_FROM_RECENT = "distance_from_recent"
 # - weak signals that mostly break ties: whether the listener knows the artist, popularity, the
 #   sound, novelty and the distance from recent lists.
 #
-# Their common size matters, too: `listwise` pulls learned weights towards the default, and the
-# larger the default, the more a listener's own history is needed to change the ranking.
-#
 # Example: the default weights sum to 17.75. A track that is first by near_tracks (rank column 1,
 # weight 2) gets 2 / 17.75 = 0.11 of the score from it. One in the middle of 100 candidates, at rank
 # 50, has the rank column 1 - log(50) / log(100) = 0.15 and gets 0.15 x 2 / 17.75 = 0.017.
@@ -88,10 +79,6 @@ DEFAULT_WEIGHTS: Mapping[str, tuple[float, float]] = MappingProxyType(
 # numbers of tags its weight grows in a line: with 4.5 tags a track it has three quarters.
 FEW_TAGS, FULL_TAGS = 3.0, 6.0
 SHARE_WITH_FEW_TAGS = 0.5
-
-# The model's name in the registry, and its file.
-NAME = RANKING
-FILE = "weights.json"
 
 
 def rank_column(values: Floats, among: Flags) -> Floats:
@@ -154,21 +141,9 @@ class Fusion:
 
     Attributes:
         weights: By signal: the weight of its rank column and of its z column.
-        share: Share of the listener's own history in the fit, from 0 (the default weights) to 1
-            (their own only, but for the L2 penalty); see `listwise.share_of`.
-        version: Version of the saved model; None for the default.
     """
 
     weights: Mapping[str, tuple[float, float]]
-    share: float = 0.0
-    version: str | None = None
-
-    @classmethod
-    def of(cls, names: Iterable[str], weights: Floats, *, share: float) -> Self:
-        """Build a fusion from a vector in the order of `columns_of`, (2 × names,)."""
-        pairs = weights.reshape(-1, 2).tolist()
-        named = {name: (rank, z) for name, (rank, z) in zip(names, pairs, strict=True)}
-        return cls(named, share)
 
     def vector(self, names: Iterable[str]) -> Floats:
         """Return the weights in the order of `columns_of`, (2 × names,); 0 for an unknown one."""
@@ -204,26 +179,6 @@ class Fusion:
         each = added[:, 0::2] + added[:, 1::2]
         return pd.DataFrame(each / reach if reach > 0 else each, signals.index, known)
 
-    def to_json(self) -> bytes:
-        """Return the fusion as JSON for the registry; keys sorted."""
-        stored = {"weights": dict(self.weights), "share": self.share}
-        return (json.dumps(stored, indent=2, sort_keys=True) + "\n").encode()
-
-    @classmethod
-    def from_json(cls, data: bytes, *, version: str | None = None) -> Self:
-        """Read back the result of `to_json`.
-
-        Raises:
-            ValueError: when it is not the JSON of a fusion.
-        """
-        try:
-            stored = json.loads(data)
-            weights = {str(k): (float(a), float(b)) for k, (a, b) in stored["weights"].items()}
-            share = float(stored["share"])
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"not the weights of signals: {error}") from error
-        return cls(weights, share, version)
-
 
 DEFAULT = Fusion(DEFAULT_WEIGHTS)
 
@@ -249,18 +204,3 @@ def _bounds(weights: Floats) -> tuple[Floats, Floats]:
 
 def _flags(among: pd.Series) -> Flags:
     return among.fillna(False).to_numpy(dtype=bool)
-
-
-def load_fusion(lake: Lake, listener: str, default: Fusion = DEFAULT) -> Fusion:
-    """Load the listener's weights in use, or the default if theirs were never better.
-
-    Damaged or missing weights count as none.
-    """
-    return Registry.of(lake).load(listener, NAME, _read_weights) or default
-
-
-def _read_weights(saved: SavedModel) -> Fusion:
-    try:
-        return Fusion.from_json(saved.read(FILE), version=saved.version)
-    except ValueError as error:
-        raise_unreadable(saved.address(FILE), f"it is damaged ({error})")

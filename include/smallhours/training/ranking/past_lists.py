@@ -1,18 +1,14 @@
-"""Lists of the past: past candidates with their signals, and which of them were adopted.
+"""Lists of the past: the candidates of a past day with their signals, and which were adopted.
 
-Two kinds are learned from. *Weeks*: the candidates of a past day, made from the plays until then;
-adopted are those that the listener took up in the four weeks after. *Hidden artists*: some of the
-listener's artists are removed from their history, and the candidates are made from the rest;
-adopted are those artists' tracks. Weeks are what a ranking has to predict, and are few; hidden
-artists show which of this listener's music belongs together, and are many.
+They are made from the plays until that day; adopted are those that the listener took up in the four
+weeks after.
 
 The graph of similar tracks and artists, and the tags, are tonight's: their past states are not
 stored. Signals about our own lists - how new a track is to us, what we recommended lately - have
-no value in a past without lists; their weights stay the default's.
+no value in a past without lists.
 """
 
 import datetime as dt
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -52,11 +48,11 @@ from smallhours.training.ranking.fusion import (
     WALK,
     Flags,
 )
-from smallhours.training.ranking.signals import graded_picks, reception, without_artists
+from smallhours.training.ranking.signals import graded_picks, reception
 from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.taste.model import fit_taste_model
 from smallhours.training.taste.training_rows import ListeningHistory, training_rows_at
-from smallhours.vocabulary import POSITIVE_SIGNALS, Route, Signal
+from smallhours.vocabulary import Route, Signal
 
 LEARNED_SIGNALS = (
     P_LIKE,
@@ -73,8 +69,6 @@ LEARNED_SIGNALS = (
     POPULARITY,
     RECEPTION,
 )
-HIDDEN_SHARE = 0.3
-ADOPTED_PLAYS = 2
 
 
 @dataclass(frozen=True)
@@ -82,7 +76,7 @@ class PastList:
     """One list of the past.
 
     Attributes:
-        signals: Indexed by track key, the columns LEARNED.
+        signals: Indexed by track key, the columns LEARNED_SIGNALS.
         eligible: (tracks,), False for tracks that the listener knew.
         adopted: (tracks,), True for adopted tracks, all of them eligible.
         missed: Number of adopted tracks that were not among the candidates.
@@ -164,61 +158,26 @@ def read_past_tables(lake: Lake, past: ListeningHistory, *, settings: Settings) 
 
 
 def week_list(past_tables: PastTables, fold: Fold, rng: np.random.Generator) -> PastList:
-    """Return the candidates of a past day, with what the listener adopted by themselves."""
-    past = past_tables.past
-    truth = adopted(past.plays, past.library, fold)
-    found = list_at(past_tables, fold.cut, truth, rng)
-    # Tracks that we recommended had a better chance to be adopted, by the weights of that time, so
-    # they are left out. `impressions` learns from those.
-    ours = found.signals.index.isin(set(past.feedback["track_key"]))
-    return replace(found, eligible=found.eligible & ~ours, adopted=found.adopted & ~ours)
+    """Return the candidates of a past day, with what the listener adopted by themselves.
 
-
-def list_at(
-    past_tables: PastTables, cut: dt.datetime, truth: AbstractSet[str], rng: np.random.Generator
-) -> PastList:
-    """Return the candidates of a past day, with flags for those that are in `truth`."""
+    Tracks that we recommended had a better chance to be adopted than others, by the ranking that is
+    to be measured, so they are left out.
+    """
     past = past_tables.past
     before = replace(
         past,
-        plays=past.plays[past.plays["played_at"] < cut],
-        library=past.library[signal_starts(past.library) < cut],
+        plays=past.plays[past.plays["played_at"] < fold.cut],
+        library=past.library[signal_starts(past.library) < fold.cut],
     )
-    return _list(past_tables, before, cut, truth, frozenset(), rng)
-
-
-def hidden_list(past_tables: PastTables, cut: dt.datetime, rng: np.random.Generator) -> PastList:
-    """Return the candidates without some artists of the history, with flags for these artists."""
-    past = past_tables.past
-    plays = past.plays[past.plays["played_at"] < cut]
-    library = past.library[signal_starts(past.library) < cut]
-    artists = sorted(_artists(replace(past, plays=plays, library=library)))
-    away = frozenset(
-        str(key) for key in rng.choice(artists, round(HIDDEN_SHARE * len(artists)), replace=False)
-    )
-    counts = plays["track_key"].value_counts()
-    fond = library.loc[library["signal"].isin([*POSITIVE_SIGNALS, Signal.TOP]), "track_key"]
-    liked = {*counts.index[counts >= ADOPTED_PLAYS], *fond}
-    truth = {key for key in liked if artist_key_in(key) in away}
-    left = replace(past, plays=_without(plays, away), library=_without(library, away))
-    return _list(past_tables, left, cut, truth, away, rng)
-
-
-def _list(
-    past_tables: PastTables,
-    past: ListeningHistory,
-    cut: dt.datetime,
-    truth: AbstractSet[str],
-    hidden: AbstractSet[str],
-    rng: np.random.Generator,
-) -> PastList:
-    votes, weights = past_votes(past_tables, past, cut)
+    votes, weights = past_votes(past_tables, before, fold.cut)
     tracks = pd.Index(sorted(votes["track_key"].unique()))
-    known = known_at(past.plays, past.library, cut)
-    eligible = np.array([key not in known for key in tracks], dtype=bool)
-    found = np.array([key in truth for key in tracks], dtype=bool) & eligible
-    seen = learned_signals(past_tables, past, cut, votes, weights, tracks, hidden, rng)
-    return PastList(seen, eligible, found, len(truth) - int(found.sum()))
+    ours = {*past.feedback["track_key"]}
+    left_out = known_at(past.plays, past.library, fold.cut) | ours
+    eligible = np.array([key not in left_out for key in tracks], dtype=bool)
+    truth = adopted(past.plays, past.library, fold) - ours
+    found = np.array([key in truth for key in tracks], dtype=bool)
+    signals = learned_signals(past_tables, before, fold.cut, votes, weights, tracks, rng)
+    return PastList(signals, eligible, found, len(truth) - int(found.sum()))
 
 
 def learned_signals(
@@ -228,7 +187,6 @@ def learned_signals(
     votes: pd.DataFrame,
     weights: pd.Series,
     tracks: pd.Index,
-    hidden: AbstractSet[str],
     rng: np.random.Generator,
 ) -> pd.DataFrame:
     """Return the learned signals of some tracks as of a past day.
@@ -240,7 +198,6 @@ def learned_signals(
         votes: Of `past_votes`.
         weights: Of `past_votes`.
         tracks: The tracks to score.
-        hidden: Artists whom nothing may be learned from.
         rng: Random generator.
     """
     seen = candidate_signals(
@@ -254,9 +211,9 @@ def learned_signals(
         features=past_tables.features,
         rng=rng,
     )
-    seen[P_LIKE] = _p_like(past_tables, past, cut, hidden, tracks, rng)
+    seen[P_LIKE] = _p_like(past_tables, past, cut, tracks, rng)
     picks = graded_picks(feedback_before(past.feedback, cut))
-    seen[RECEPTION] = reception(past_tables.vectors, without_artists(picks, hidden), tracks)
+    seen[RECEPTION] = reception(past_tables.vectors, picks, tracks)
     return seen[list(LEARNED_SIGNALS)]
 
 
@@ -300,20 +257,13 @@ def _p_like(
     past_tables: PastTables,
     past: ListeningHistory,
     cut: dt.datetime,
-    hidden: AbstractSet[str],
     tracks: pd.Index,
     rng: np.random.Generator,
 ) -> pd.Series:
     """Return uncalibrated P(like) by a model of that day; NaN with too little to learn from."""
     rows = training_rows_at(past, cut, weights=past_tables.settings.training.evidence, rng=rng)
-    kept = np.flatnonzero([artist not in hidden for artist in rows.artists])
     try:
-        model = fit_taste_model(past, rows.subset(kept))
+        model = fit_taste_model(past, rows)
     except NotEnoughData:
         return pd.Series(np.nan, index=tracks)
     return pd.Series(model.p_like(past.tags, list(tracks)), index=tracks)
-
-
-def _without(rows: pd.DataFrame, artists: AbstractSet[str]) -> pd.DataFrame:
-    away = [key for key in rows["track_key"].unique() if artist_key_in(key) in artists]
-    return rows[~rows["track_key"].isin(away)]

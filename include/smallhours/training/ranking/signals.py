@@ -17,7 +17,6 @@ recommendations.
 """
 
 import datetime as dt
-from collections.abc import Set
 
 import numpy as np
 import pandas as pd
@@ -257,12 +256,6 @@ def reached_picks(feedback: pd.DataFrame) -> pd.DataFrame:
     of_pick = flags.groupby(["night", "track_key"], as_index=False).any()
     reached = of_pick[of_pick["welcome"] | of_pick["unwelcome"]].drop(columns="unwelcome")
     return reached.assign(welcome=reached["welcome"] & ~reached["rejected"])
-
-
-def without_artists(picks: pd.DataFrame, artists: Set[str]) -> pd.DataFrame:
-    """Return the picks that are not by some artists."""
-    kept = [artist_key_in(key) not in artists for key in picks["track_key"]]
-    return picks[np.array(kept, dtype=bool)]
 
 
 def reception(vectors: TagVectors, picks: pd.DataFrame, tracks: pd.Index) -> pd.Series:

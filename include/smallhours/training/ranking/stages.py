@@ -1,129 +1,86 @@
-"""The stage that learns the weights of the ranking's signals for a listener."""
+"""The stage that measures the ranking: on what the listener adopted in the last two months."""
 
-import math
+from collections.abc import Sequence
 
-from smallhours.errors import NotEnoughData
+import numpy as np
+import pandas as pd
+
+from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.settings import Settings
 from smallhours.summary import Summary
-from smallhours.training.model_card import Metric, ModelCard, store_metrics
-from smallhours.training.ranking.fusion import FILE, NAME, load_fusion
-from smallhours.training.ranking.impressions import read_propensities
-from smallhours.training.ranking.learn_weights import (
-    HELD_OUT_MONTHS,
-    HIDDEN_LISTS,
-    MONTHS,
-    WeightLearningResult,
-    learn_weights,
+from smallhours.training import RANKING
+from smallhours.training.evaluation.folds import known_at, weekly_folds
+from smallhours.training.evaluation.metrics import ndcg_at
+from smallhours.training.model_card import Metric, store_metrics
+from smallhours.training.ranking.ablation import ablate
+from smallhours.training.ranking.fusion import Fusion, default_fusion
+from smallhours.training.ranking.past_lists import (
+    PastList,
+    PastTables,
+    read_past_tables,
+    week_list,
 )
-from smallhours.training.ranking.listwise import DEFAULT_STRENGTH, L2
-from smallhours.training.ranking.past_lists import LEARNED_SIGNALS, read_past_tables
-from smallhours.training.registry import Registry
 from smallhours.training.tags import unlearned_sources
 from smallhours.training.taste.training_rows import read_history
 
-# Minimum number of adopted tracks for the figure `candidate_recall`.
-MIN_ADOPTED_FOR_RECALL = 20
-LIMITS = (
-    "candidates that came by other routes than tonight's, and explaining a listener: signals that "
-    "say nearly the same share their weight by chance."
-)
+# A list of the past for each of so many months, of four weeks each.
+MONTHS, WEEKS = 2, 4
+# With fewer known artists, most of what a listener adopts can't be near them yet: what such a list
+# missed says nothing of tonight's.
+MIN_ARTISTS = 20
+# With fewer adopted tracks, a figure is chance.
+MIN_ADOPTED = 20
+TOP = 50
 
 
 def train_ranking(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
-    """Learn the weights of the ranking's signals, and put them in use if they beat the default.
+    """Measure the candidates and the ranking by what the listener adopted: `metrics`.
 
-    With too little to learn from or to compare on, the weights in use stay; at first these are the
-    default, and the summary says so.
+    Returns:
+        How many tracks were `adopted`, and how many of them were `among_candidates`. Of 20 adopted
+        tracks on, `candidate_recall`, the share of these; of 20 among the candidates on, `ndcg50`,
+        the mean NDCG@50 of the months.
     """
     past = read_history(lake, listener, night=night, without=unlearned_sources(settings))
-    past_tables = read_past_tables(lake, past, settings=settings)
-    try:
-        propensities = read_propensities(lake, listener, night=night)
-        result = learn_weights(past_tables, listener, night=night, propensities=propensities)
-    except NotEnoughData as error:
-        return {"skipped": str(error), "in_use": _in_use(lake, listener)}
-    _note(lake, result, listener, night)
-    if result.verdict is None:
-        return {
-            **_counts(result),
-            "verdict": f"{result.adoptions} adoptions and {result.picks} welcome picks are "
-            "too few to judge by: nothing changes",
-            "in_use": _in_use(lake, listener),
-        }
-    saved = Registry.of(lake).save(_card(result, listener, night), {FILE: result.fusion.to_json()})
-    return {
-        **_counts(result),
-        "verdict": result.verdict.why,
-        "in_use": "learned weights" if result.verdict.promote else "the default",
-        "model": saved.version,
-    }
+    tables = read_past_tables(lake, past, settings=settings)
+    lists = _past_lists(tables, listener, night)
+    found = sum(int(each.adopted.sum()) for each in lists)
+    adopted = found + sum(each.missed for each in lists)
+    summary: Summary = {"adopted": adopted, "among_candidates": found}
+    if adopted < MIN_ADOPTED:
+        few = f"{adopted} adopted tracks are too few to measure by; {MIN_ADOPTED} are the least"
+        return {**summary, "skipped": few}
+    figures = [Metric(RANKING, "candidate_recall", found / adopted, adopted)]
+    if found >= MIN_ADOPTED:
+        fusion = default_fusion(tables.vectors.tags_per_track)
+        held = [each for each in lists if each.adopted.any()]
+        figures.append(Metric(RANKING, "ndcg50", _ndcg(fusion, held), found))
+        parts = ablate(fusion, held, night.rng(listener, "ranking parts"))
+        store_metrics(lake, parts.metrics(), listener=listener, night=night)
+    store_metrics(lake, figures, listener=listener, night=night)
+    return {**summary, **{each.name: round(each.value, 4) for each in figures}}
 
 
-def _in_use(lake: Lake, listener: str) -> str:
-    return load_fusion(lake, listener).version or "the default"
+def _past_lists(tables: PastTables, listener: str, night: Night) -> list[PastList]:
+    """Return a list for each of the last months before which enough artists were known."""
+    rng = night.rng(listener, "ranking")
+    plays, library = tables.past.plays, tables.past.library
+    lists = []
+    for fold in weekly_folds(night.as_of, MONTHS, step_weeks=WEEKS):
+        artists = {artist_key_in(key) for key in known_at(plays, library, fold.cut)}
+        if len(artists) >= MIN_ARTISTS:
+            lists.append(week_list(tables, fold, rng))
+    return lists
 
 
-def _counts(result: WeightLearningResult) -> Summary:
-    learned, default = result.ndcg
-    found: Summary = {
-        "lists": result.lists,
-        "welcome_picks": result.picks,
-        "artists": result.artists,
-        "held_out_adoptions": result.adoptions,
-        "held_out_not_among_candidates": result.missed,
-    }
-    if not math.isnan(learned):
-        found |= {"ndcg50": round(learned, 4), "ndcg50_default": round(default, 4)}
-    return found
-
-
-def _note(lake: Lake, result: WeightLearningResult, listener: str, night: Night) -> None:
-    learned, default = result.ndcg
-    found = result.adoptions + result.missed
-    noted = []
-    if not math.isnan(learned):
-        noted.append(Metric(NAME, "ndcg50", learned, result.adoptions, default))
-    if found >= MIN_ADOPTED_FOR_RECALL:
-        noted.append(Metric(NAME, "candidate_recall", result.adoptions / found, found))
-    if result.parts is not None:
-        noted += result.parts.metrics()
-    store_metrics(lake, noted, listener=listener, night=night)
-
-
-def _card(result: WeightLearningResult, listener: str, night: Night) -> ModelCard:
-    learned, default = result.ndcg
-    assert result.verdict is not None  # noqa: S101
-    return ModelCard(
-        name=NAME,
-        owner=listener,
-        night=night.date.isoformat(),
-        purpose="How much each signal counts when tonight's candidates are ranked.",
-        limits=LIMITS,
-        features=[f"{name}: its rank column and its z column" for name in LEARNED_SIGNALS],
-        data={
-            "lists": result.lists,
-            "welcome_picks": result.picks,
-            "artists_adopted": result.artists,
-            "held_out_adoptions": result.adoptions,
-            "held_out_not_among_candidates": result.missed,
-        },
-        settings={
-            "promoted": "yes" if result.verdict.promote else "no",
-            "why": result.verdict.why,
-            "by_picks": result.by_picks.why if result.by_picks else "too few welcome picks",
-            "l2": L2,
-            "default_is_worth": DEFAULT_STRENGTH,
-            "share": result.fusion.share,
-            "hides": HIDDEN_LISTS,
-            "months": MONTHS,
-            "months_held_out": HELD_OUT_MONTHS,
-            **{f"weight_{name}_rank": rank for name, (rank, _) in result.fusion.weights.items()},
-            **{f"weight_{name}_z": z for name, (_, z) in result.fusion.weights.items()},
-        },
-        seeds={"lists": str(night.seed(listener, "ranking"))},
-        metrics={}
-        if math.isnan(learned)
-        else {"ndcg50_learned": learned, "ndcg50_default": default},
-    )
+def _ndcg(fusion: Fusion, lists: Sequence[PastList]) -> float:
+    """Return the mean NDCG@50 over lists."""
+    found = []
+    for past in lists:
+        eligible = pd.Series(past.eligible, index=past.signals.index)
+        score = fusion.score(past.signals, eligible)[eligible]
+        ranked = score.sort_values(ascending=False, kind="stable").index[:TOP]
+        found.append(ndcg_at(list(ranked), set(past.signals.index[past.adopted]), TOP))
+    return float(np.mean(found))

@@ -2,8 +2,8 @@
 
 A track has its own tags, or else its artist's at a lower weight. They become TF-IDF vectors of
 length one; the listener is the weighted sum of the tracks that they know; closeness is the cosine
-between the two. Everything stays sparse. The nightly ranking and the learning from past lists use
-the same vectors.
+between the two. Everything stays sparse. The nightly ranking and the lists of the past use the same
+vectors.
 
 A mean of jazz and metal is neither; a listener of both has two taste centres, which spherical
 k-means finds.

@@ -1,19 +1,16 @@
-"""Listwise learning of the ranking's weights from what the listener adopted.
+"""Listwise fitting of the ranking's weights to what listeners adopted.
 
-A training list is one list of the past: its candidates, their signals at that time, and which of
-them the listener went on to adopt. The weights minimise the listwise softmax loss (Cao et al., ICML
-2007): each adopted track should have been picked from the whole list,
+A training list is the candidates of one listener, their signals, and which of them the listener
+adopted. The weights minimise the listwise softmax loss (Cao et al., ICML 2007): each adopted track
+should have been picked from the whole list,
 
     loss(w) = mean over adopted a of  log( sum over i of  exp(w·x_i) / q_i ) - w·x_a
 
-    w = argmin  share · loss(w) + L2 / 2 · |w - default|²,    share = adopted / (adopted + 10)
+    w = argmin  loss(w) + l2 / 2 · |w - start|²
 
 A list is long and most of it was not adopted, so it is sampled; q_i is the probability with which a
-track came into the sample (see the example at `sample_list`). Without q_i, learning fails: adopted
+track came into the sample (see the example at `sample_list`). Without q_i, the fit fails: adopted
 tracks are always in the sample, so that being sampled itself would look like a sign of them.
-
-Both terms shrink the weights to the default: with nothing adopted they are the default, with ten
-tracks the lists have half of their full influence (10 / (10 + 10)), and L2 always limits it.
 """
 
 from collections.abc import Sequence
@@ -25,28 +22,22 @@ from scipy.optimize import minimize
 
 from smallhours.training.ranking.fusion import Flags, Floats
 
-# Of .01 to 1, .3 was best within single listeners, and .01 was harmful.
-L2 = 0.3
-# Number of adopted tracks at which lists and default have equal influence.
-DEFAULT_STRENGTH = 10.0
 MAX_ITERATIONS = 200
 
 
 @dataclass(frozen=True)
 class TrainingList:
-    """One list of the past, or a sample of it.
+    """One list, or a sample of it.
 
     Attributes:
         columns: (tracks, 2 × signals), of `columns_of`.
         adopted: (tracks,), True for adopted tracks.
         importance: (tracks,), number of tracks of the list that each represents: 1/q_i.
-        adoption_weight: Weight of each adoption in the loss.
     """
 
     columns: Floats
     adopted: Flags
     importance: Floats
-    adoption_weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -58,14 +49,12 @@ class StackedLists:
         adopted: (rows,).
         importance: (rows,).
         starts: (lists,), the first row of each.
-        adoption_weight: (lists,), weight of each adoption of a list; or one weight for all.
     """
 
     columns: Floats
     adopted: Flags
     importance: Floats
     starts: npt.NDArray[np.intp]
-    adoption_weight: Floats | float = 1.0
 
     @classmethod
     def of(cls, stacked: Sequence[TrainingList]) -> "StackedLists":
@@ -79,7 +68,6 @@ class StackedLists:
             np.concatenate([one_list.adopted for one_list in told]),
             np.concatenate([one_list.importance for one_list in told]),
             np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.intp),
-            np.array([one_list.adoption_weight for one_list in told], dtype=float),
         )
 
     @property
@@ -90,8 +78,8 @@ class StackedLists:
 
     @property
     def adoptions_per_list(self) -> Floats:
-        """(lists,), number of adoptions of each list times their weight."""
-        return self.adoption_weight * np.add.reduceat(self.adopted.astype(float), self.starts)
+        """(lists,), number of adoptions of each list."""
+        return np.add.reduceat(self.adopted.astype(float), self.starts)
 
 
 def softmax(scores: Floats, stacked: StackedLists) -> tuple[Floats, Floats]:
@@ -103,36 +91,28 @@ def softmax(scores: Floats, stacked: StackedLists) -> tuple[Floats, Floats]:
     return each / total[lists], highest + np.log(total)
 
 
-def influence_of(adopted: float) -> float:
-    """Return the influence of n adopted tracks on the weights, 0-1: n / (n + 10)."""
-    return adopted / (adopted + DEFAULT_STRENGTH)
-
-
-def fit_weights(
-    stacked: StackedLists, default: Floats, *, l2: float = L2, share: float = 1.0
-) -> Floats:
+def fit_weights(stacked: StackedLists, start: Floats, *, l2: float) -> Floats:
     """Fit the weights of the columns, (2 × signals,); see the module's formula. Deterministic.
 
     Args:
         stacked: The lists.
-        default: (2 × signals,), the start, and the target of the penalty.
+        start: (2 × signals,), the first weights, and the target of the penalty.
         l2: Strength of the penalty.
-        share: Influence of the lists, 0-1; see `influence_of`.
     """
     of_list = stacked.adoptions_per_list
     lists, total = stacked.lists, float(of_list.sum())
-    adopted = stacked.adopted * np.broadcast_to(stacked.adoption_weight, of_list.shape)[lists]
+    adopted = stacked.adopted.astype(float)
 
     def objective(weights: Floats) -> tuple[float, Floats]:
         scores = stacked.columns @ weights
         picked, log_sum = softmax(scores, stacked)
         loss = float(of_list @ log_sum - adopted @ scores) / total
         slope = stacked.columns.T @ (of_list[lists] * picked - adopted) / total
-        away = weights - default
-        return share * loss + l2 / 2 * float(away @ away), share * slope + l2 * away
+        away = weights - start
+        return loss + l2 / 2 * float(away @ away), slope + l2 * away
 
     found = minimize(
-        objective, default, jac=True, method="L-BFGS-B", options={"maxiter": MAX_ITERATIONS}
+        objective, start, jac=True, method="L-BFGS-B", options={"maxiter": MAX_ITERATIONS}
     )
     weights: Floats = found.x
     return weights

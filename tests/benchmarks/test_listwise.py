@@ -1,16 +1,17 @@
-"""Listwise learning: weights that rank adopted tracks first."""
+"""Listwise fitting: weights that rank adopted tracks first."""
 
 import numpy as np
 import pytest
 
-from smallhours.training.ranking.listwise import (
+from benchmarks.support.listwise import (
     StackedLists,
     TrainingList,
     fit_weights,
-    influence_of,
     sample_list,
     softmax,
 )
+
+L2 = 0.3
 
 
 def a_list(rng: np.random.Generator, tracks: int = 400, adopted: int = 8) -> TrainingList:
@@ -25,29 +26,20 @@ def a_list(rng: np.random.Generator, tracks: int = 400, adopted: int = 8) -> Tra
 def test_a_signal_that_foretells_gains_weight_and_one_that_does_not_stays() -> None:
     rng = np.random.default_rng(1)
     stacked = StackedLists.of([a_list(rng) for _ in range(4)])
-    weights = fit_weights(stacked, np.zeros(2))
+    weights = fit_weights(stacked, np.zeros(2), l2=L2)
     assert weights[0] > 1
     assert abs(weights[1]) < 0.2
 
 
-def test_with_nothing_adopted_the_default_stands() -> None:
+def test_the_stronger_the_penalty_the_nearer_the_start() -> None:
     stacked = StackedLists.of([a_list(np.random.default_rng(1))])
-    default = np.array([0.5, 3.0])
-    assert fit_weights(stacked, default, share=influence_of(0)).tolist() == default.tolist()
-
-
-def test_the_less_there_is_to_learn_from_the_nearer_the_default() -> None:
-    stacked = StackedLists.of([a_list(np.random.default_rng(1))])
-    away = [
-        np.abs(fit_weights(stacked, np.zeros(2), share=influence_of(n))).sum()
-        for n in (1, 10, 1000)
-    ]
+    away = [np.abs(fit_weights(stacked, np.zeros(2), l2=l2)).sum() for l2 in (10.0, 1.0, 0.1)]
     assert away == sorted(away)
 
 
-def test_learning_again_gives_the_same_weights() -> None:
+def test_fitting_again_gives_the_same_weights() -> None:
     stacked = StackedLists.of([a_list(np.random.default_rng(1))])
-    first, again = (fit_weights(stacked, np.ones(2)) for _ in range(2))
+    first, again = (fit_weights(stacked, np.ones(2), l2=L2) for _ in range(2))
     assert first.tobytes() == again.tobytes()
 
 
@@ -75,8 +67,8 @@ def test_a_sample_stands_for_the_whole_list() -> None:
     part = sample_list(whole.columns, whole.adopted, eligible, rng=rng, first=200, others=500)
     assert part.importance.sum() == pytest.approx(5000)
     assert part.adopted.sum() == 8
-    from_whole = fit_weights(StackedLists.of([whole]), np.zeros(2))
-    from_part = fit_weights(StackedLists.of([part]), np.zeros(2))
+    from_whole = fit_weights(StackedLists.of([whole]), np.zeros(2), l2=L2)
+    from_part = fit_weights(StackedLists.of([part]), np.zeros(2), l2=L2)
     assert from_part == pytest.approx(from_whole, abs=0.15)
 
 
