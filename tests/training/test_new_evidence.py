@@ -14,7 +14,7 @@ from smallhours.run_context import RunContext
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.training import TASTE, new_evidence, train_ranking, train_taste
-from smallhours.training.new_evidence import learn_if_new
+from smallhours.training.new_evidence import run_if_new
 from smallhours.training.registry import Registry
 from smallhours.vocabulary import EditKind, EditSubject
 from smallhours_sandbox.simulation.installation import SandboxCredentials
@@ -46,7 +46,7 @@ class Nights:
     def night(self, after: int = 0, settings: Settings | None = None) -> Summary:
         """Run the stage on a night, so many days after the first one."""
         with _run(self.lake, after, settings) as run:
-            return learn_if_new(run, TASTE, self.learn)
+            return run_if_new(run, TASTE, self.learn)
 
     def learns_again(self, after: int = 1, settings: Settings | None = None) -> bool:
         before = self.learned
@@ -78,7 +78,7 @@ def long_history(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> Nights:
 def test_what_did_not_change_is_not_learned_again(nights: Nights) -> None:
     summary = nights.night(after=1)
     assert nights.learned == 1
-    assert summary["not_learned_again"] == "nothing has changed since it was learned on 2026-11-21"
+    assert summary["skipped"] == "nothing has changed since 2026-11-21"
 
 
 def test_a_small_history_is_learned_from_with_every_play(nights: Nights) -> None:
@@ -90,8 +90,8 @@ def test_a_long_history_is_learned_from_again_with_a_twentieth(long_history: Nig
     add_plays(long_history.lake, {"new · song": 1}, days_ago=1)
     summary = long_history.night(after=1)
     assert long_history.learned == 1
-    assert "of what it was learned from on 2026-11-21 is new" in str(summary["not_learned_again"])
-    assert "or on 2026-11-28" in str(summary["not_learned_again"])
+    assert "of what it reads is new since 2026-11-21" in str(summary["skipped"])
+    assert "or on 2026-11-28" in str(summary["skipped"])
 
     add_plays(long_history.lake, {f"new {at} · song": 1 for at in range(100)}, days_ago=1)
     assert long_history.learns_again()
@@ -140,7 +140,7 @@ def test_a_training_that_fails_is_tried_again(nights: Nights) -> None:
         raise OSError("no memory")
 
     with _run(nights.lake, 7) as run, pytest.raises(OSError, match="no memory"):
-        learn_if_new(run, TASTE, fail)
+        run_if_new(run, TASTE, fail)
     assert nights.learns_again(7)
 
 
@@ -157,8 +157,8 @@ def test_the_stages_ask_what_is_new(learned: Lake) -> None:
     in_use = Registry.of(learned).version_in_use(ADA, TASTE)
     with _run(learned, 1) as run:
         assert train_taste(run)["model"] == in_use
-        assert "skipped" in train_ranking(run)
-        assert "nothing has changed" in str(train_ranking(run)["not_learned_again"])
+        assert "too few" in str(train_ranking(run)["skipped"])
+        assert "nothing has changed" in str(train_ranking(run)["skipped"])
 
 
 def test_a_model_that_cannot_be_read_is_learned_again(learned: Lake) -> None:
@@ -166,5 +166,5 @@ def test_a_model_that_cannot_be_read_is_learned_again(learned: Lake) -> None:
     assert saved is not None
     learned.files.replace(f"{saved.folder}/{next(iter(saved.card.files))}", b"damaged")
     with _run(learned, 1) as run:
-        assert "not_learned_again" not in train_taste(run)
-        assert "not_learned_again" in train_taste(run)
+        assert "skipped" not in train_taste(run)
+        assert "skipped" in train_taste(run)

@@ -18,19 +18,19 @@ TASTE, RANKING = "taste", "ranking"
 
 def train_taste(run: "RunContext") -> Summary:
     """Learn what the listener likes from the tags of what they played."""
-    from smallhours.training.new_evidence import learn_if_new
+    from smallhours.training.new_evidence import run_if_new
 
     def learn() -> Summary:
         from smallhours.training.taste import train
 
         return train.train_taste(run.listener, run.lake, settings=run.settings, night=run.night)
 
-    return learn_if_new(run, TASTE, learn)
+    return run_if_new(run, TASTE, learn)
 
 
 def train_ranking(run: "RunContext") -> Summary:
     """Measure candidates and ranking by what the listener adopted in the last two months."""
-    from smallhours.training.new_evidence import learn_if_new
+    from smallhours.training.new_evidence import run_if_new
     from smallhours.training.registry import Registry
 
     def measure() -> Summary:
@@ -40,7 +40,7 @@ def train_ranking(run: "RunContext") -> Summary:
 
     # Earlier versions learned weights, which nothing reads.
     Registry.of(run.lake).discard(run.listener, RANKING)
-    return learn_if_new(run, RANKING, measure)
+    return run_if_new(run, RANKING, measure)
 
 
 def train_audio_features(run: "RunContext") -> Summary:

@@ -1,10 +1,11 @@
-"""What is new since a listener's model was learned: without anything new, it is not learned again.
+"""What is new since a listener's model was learned: without anything new, the stage is skipped.
 
 Beside a model stands a record of the files that it was learned from, with their sizes, which a list
 of the lake tells: nothing is read to find out that there is nothing to learn. A model is learned
 again when a file has changed and the listener's own files are small, which takes a second or two;
 when a twentieth of the bytes is new; after a week; when settings, the listener's edits or packages
-have changed; and when the model in use is another one by now, or can't be read.
+have changed; and when the model in use is another one by now, or can't be read. What is measured on
+the same files is measured again likewise, without a model.
 """
 
 import datetime as dt
@@ -35,7 +36,7 @@ OWN, CATALOG = (PLAYS, LIBRARY, FEEDBACK), (TRACK_TAGS, ARTIST_TAGS, SIMILAR)
 
 @dataclass(frozen=True)
 class TrainingFiles:
-    """The files that a listener's model is learned from, as they are.
+    """The files that a listener's model is learned from or measured on, as they are.
 
     Attributes:
         rules: A digest of what is not rows: settings, edits, and versions of packages.
@@ -72,12 +73,12 @@ class TrainingFiles:
             size(catalog),
         )
 
-    def why_not_again(self, last: Mapping[str, Any], in_use: str | None, night: Night) -> str:
-        """Return why a model is not learned again; empty where there is something to learn.
+    def why_skipped(self, last: Mapping[str, Any], in_use: str | None, night: Night) -> str:
+        """Return why a stage is skipped; empty where there is something to learn.
 
         Args:
             last: The record of the last time, as `as_record` gives it.
-            in_use: The version in use that can be read.
+            in_use: The version in use that can be read, if there is a model.
             night: Tonight.
         """
         if (last["rules"], last["in_use"]) != (self.rules, in_use):
@@ -86,17 +87,17 @@ class TrainingFiles:
         if not learned <= night.date < learned + MAX_AGE:
             return ""
         if last["stamps"] == self.stamps:
-            return f"nothing has changed since it was learned on {learned}"
+            return f"nothing has changed since {learned}"
         share = max(_share(self.own, last["own"]), _share(self.catalog, last["catalog"]))
         if self.own < SMALL or share >= NEW_SHARE:
             return ""
         return (
-            f"{share:.1%} of what it was learned from on {learned} is new; it is learned again "
-            f"with {NEW_SHARE:.0%}, or on {learned + MAX_AGE}"
+            f"{share:.1%} of what it reads is new since {learned}; it runs again with "
+            f"{NEW_SHARE:.0%}, or on {learned + MAX_AGE}"
         )
 
     def as_record(self, in_use: str | None, night: Night) -> bytes:
-        """Return the record of a model that was learned from these files tonight."""
+        """Return the record of a stage that read these files tonight."""
         told = {
             "rules": self.rules,
             "in_use": in_use,
@@ -108,24 +109,24 @@ class TrainingFiles:
         return json.dumps(told).encode()
 
 
-def learn_if_new(run: RunContext, name: str, learn: Callable[[], Summary]) -> Summary:
-    """Learn a listener's model, or say why there is nothing to learn.
+def run_if_new(run: RunContext, name: str, stage: Callable[[], Summary]) -> Summary:
+    """Learn a listener's model or measure their ranking, or say why there is nothing to learn.
 
     Args:
         run: The run, with the listener, the lake, the settings and the night.
-        name: The model's name in the registry.
-        learn: Learns it, and returns the summary.
+        name: The model's name in the registry, or another for what makes none.
+        stage: Learns or measures, and returns the summary.
     """
     lake, path = run.lake, f"models/{run.listener}/{name}/learned_from.json"
     now = TrainingFiles.of(lake, run.listener, run.settings)
     in_use = _readable_version(lake, run.listener, name)
     try:
-        why = now.why_not_again(json.loads(lake.files.read(path)), in_use, run.night)
+        why = now.why_skipped(json.loads(lake.files.read(path)), in_use, run.night)
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         why = ""
     if why:
-        return {"not_learned_again": why, **({} if in_use is None else {"model": in_use})}
-    summary = learn()
+        return {"skipped": why, **({} if in_use is None else {"model": in_use})}
+    summary = stage()
     in_use = _readable_version(lake, run.listener, name)
     lake.files.replace(path, now.as_record(in_use, run.night))
     return summary

@@ -103,7 +103,7 @@ def test_weights_that_an_earlier_version_learned_are_removed(explorer: Lake) -> 
     with RunContext(ADA, night, some_settings(), SandboxCredentials()) as run:
         vars(run)["lake"] = explorer
         assert "candidate_recall" in train_ranking(run)
-        assert "nothing has changed" in str(train_ranking(run)["not_learned_again"])
+        assert "nothing has changed" in str(train_ranking(run)["skipped"])
 
     assert registry.versions(ADA, RANKING) == []
     assert registry.current(ADA, RANKING) is None
