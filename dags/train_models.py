@@ -24,7 +24,7 @@ def train_models() -> None:
     """Train taste and audio models, and measure the ranking."""
     chain(
         stage(training.train_taste),
-        stage(training.train_ranking),
+        stage(training.evaluate_ranking),
         stage(training.train_audio_features),
         stage(training.predict_audio_features),
         stage(training.describe_taste, outlets=[MODELS]),

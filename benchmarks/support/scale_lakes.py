@@ -155,7 +155,7 @@ _SETTLING = (
     "update_tracks",
     "fetch_tags",
     "train_taste",
-    "train_ranking",
+    "evaluate_ranking",
     "predict_audio_features",
 )
 

@@ -31,9 +31,9 @@ from smallhours.run_context import RunContext
 from smallhours.summary import Summary
 from smallhours.training import (
     describe_taste,
+    evaluate_ranking,
     predict_audio_features,
     train_audio_features,
-    train_ranking,
     train_taste,
 )
 
@@ -59,7 +59,7 @@ NIGHTLY: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
         ),
         "train_models": (
             train_taste,
-            train_ranking,
+            evaluate_ranking,
             train_audio_features,
             predict_audio_features,
             describe_taste,

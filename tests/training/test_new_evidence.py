@@ -13,7 +13,7 @@ from smallhours.nights import Night
 from smallhours.run_context import RunContext
 from smallhours.settings import Settings
 from smallhours.summary import Summary
-from smallhours.training import TASTE, new_evidence, train_ranking, train_taste
+from smallhours.training import TASTE, evaluate_ranking, new_evidence, train_taste
 from smallhours.training.new_evidence import run_if_new
 from smallhours.training.registry import Registry
 from smallhours.vocabulary import EditKind, EditSubject
@@ -157,8 +157,8 @@ def test_the_stages_ask_what_is_new(learned: Lake) -> None:
     in_use = Registry.of(learned).version_in_use(ADA, TASTE)
     with _run(learned, 1) as run:
         assert train_taste(run)["model"] == in_use
-        assert "too few" in str(train_ranking(run)["skipped"])
-        assert "nothing has changed" in str(train_ranking(run)["skipped"])
+        assert "too few" in str(evaluate_ranking(run)["skipped"])
+        assert "nothing has changed" in str(evaluate_ranking(run)["skipped"])
 
 
 def test_a_model_that_cannot_be_read_is_learned_again(learned: Lake) -> None:

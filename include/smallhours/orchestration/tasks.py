@@ -75,7 +75,6 @@ EXECUTION_TIMEOUTS: Mapping[Stage, dt.timedelta] = MappingProxyType(
         catalog.fetch_tags: MAX_FETCH_TIME,
         catalog.fetch_audio_features: MAX_FETCH_TIME,
         training.train_taste: MAX_TRAINING_TIME,
-        training.train_ranking: MAX_TRAINING_TIME,
         training.train_audio_features: MAX_TRAINING_TIME,
     }
 )

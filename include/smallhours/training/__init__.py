@@ -28,7 +28,7 @@ def train_taste(run: "RunContext") -> Summary:
     return run_if_new(run, TASTE, learn)
 
 
-def train_ranking(run: "RunContext") -> Summary:
+def evaluate_ranking(run: "RunContext") -> Summary:
     """Measure candidates and ranking by what the listener adopted in the last two months."""
     from smallhours.training.new_evidence import run_if_new
     from smallhours.training.registry import Registry
@@ -36,7 +36,9 @@ def train_ranking(run: "RunContext") -> Summary:
     def measure() -> Summary:
         from smallhours.training.ranking import stages
 
-        return stages.train_ranking(run.listener, run.lake, settings=run.settings, night=run.night)
+        return stages.evaluate_ranking(
+            run.listener, run.lake, settings=run.settings, night=run.night
+        )
 
     # Earlier versions learned weights, which nothing reads.
     Registry.of(run.lake).discard(run.listener, RANKING)

@@ -13,9 +13,9 @@ from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.run_context import RunContext
 from smallhours.runs import Stage
 from smallhours.training import (
+    evaluate_ranking,
     predict_audio_features,
     train_audio_features,
-    train_ranking,
     train_taste,
 )
 from smallhours.training.ranking import fusion
@@ -27,7 +27,7 @@ OURS = "ours"
 FROZEN = "frozen"
 FIRST_SEED = "first_seed"
 # The stages of `train_models` that a list needs; those for the pages alone are left out.
-ALL_MODELS = (train_taste, train_ranking, train_audio_features, predict_audio_features)
+ALL_MODELS = (train_taste, evaluate_ranking, train_audio_features, predict_audio_features)
 # Without the reception of picks, which is learned every night without training.
 WITHOUT_RECEPTION = Fusion(
     {name: pair for name, pair in DEFAULT_WEIGHTS.items() if name != fusion.RECEPTION}

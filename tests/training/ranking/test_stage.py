@@ -10,7 +10,7 @@ from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.run_context import RunContext
 from smallhours.summary import Summary
-from smallhours.training import RANKING, train_ranking
+from smallhours.training import RANKING, evaluate_ranking
 from smallhours.training.model_card import ModelCard
 from smallhours.training.ranking import stages
 from smallhours.training.ranking.ablation import SUBJECT
@@ -34,7 +34,7 @@ def summary(explorer: Lake) -> Summary:
 
 
 def measured(lake: Lake) -> Summary:
-    return stages.train_ranking(ADA, lake, settings=some_settings(), night=NIGHT)
+    return stages.evaluate_ranking(ADA, lake, settings=some_settings(), night=NIGHT)
 
 
 def test_candidates_and_ranking_are_measured(explorer: Lake, summary: Summary) -> None:
@@ -102,8 +102,8 @@ def test_weights_that_an_earlier_version_learned_are_removed(explorer: Lake) -> 
     night = Night.on(NIGHT.date, ZoneInfo("Europe/Dublin"))
     with RunContext(ADA, night, some_settings(), SandboxCredentials()) as run:
         vars(run)["lake"] = explorer
-        assert "candidate_recall" in train_ranking(run)
-        assert "nothing has changed" in str(train_ranking(run)["skipped"])
+        assert "candidate_recall" in evaluate_ranking(run)
+        assert "nothing has changed" in str(evaluate_ranking(run)["skipped"])
 
     assert registry.versions(ADA, RANKING) == []
     assert registry.current(ADA, RANKING) is None

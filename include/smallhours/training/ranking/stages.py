@@ -35,7 +35,7 @@ MIN_ADOPTED = 20
 TOP = 50
 
 
-def train_ranking(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
+def evaluate_ranking(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
     """Measure the candidates and the ranking by what the listener adopted: `metrics`.
 
     Returns:
