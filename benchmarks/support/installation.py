@@ -43,7 +43,7 @@ from smallhours.training.ranking.fusion import (
     Fusion,
     default_fusion,
 )
-from smallhours.training.ranking.past_lists import PastTables, learned_signals, past_votes
+from smallhours.training.ranking.past_lists import PastTables, past_signals, past_votes
 from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.taste.training_rows import ListeningHistory
 from smallhours_sandbox.simulation.installation import sandbox_settings
@@ -195,7 +195,7 @@ def signals_at(
     )
     votes, weights = past_votes(tables, past, cut)
     rng = np.random.default_rng(seed)
-    return learned_signals(tables, past, cut, votes, weights, crowd.artists, rng)
+    return past_signals(tables, past, cut, votes, weights, crowd.artists, rng)
 
 
 def score(shared: Installation, case: ListenerCase, signals: pd.DataFrame) -> Floats:

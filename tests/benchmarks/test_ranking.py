@@ -27,7 +27,7 @@ from benchmarks.support.recbole import recbole_figures
 from benchmarks.support.rivals import Ease
 from smallhours.settings import CatalogSettings
 from smallhours.training.ranking.fusion import default_fusion
-from smallhours.training.ranking.past_lists import LEARNED_SIGNALS
+from smallhours.training.ranking.past_lists import PAST_SIGNALS
 
 LISTENERS, ARTISTS, EACH = 60, 90, 12
 
@@ -116,7 +116,7 @@ def test_what_is_measured_is_what_ships(tables: RankingTables) -> None:
     case = hide(tables.plays, 0, shared.crowd.artists)
     assert case is not None
     found = signals_of(shared, case)
-    assert list(found) == list(LEARNED_SIGNALS)
+    assert list(found) == list(PAST_SIGNALS)
     assert set(SINGLES) <= set(found)
     assert shared.fusion == default_fusion(shared.vectors.tags_per_track)
     own = np.array([int(name.split()[1]) < 45 for name in shared.crowd.artists])

@@ -6,7 +6,7 @@ import pytest
 
 from smallhours.training.ranking.ablation import ablate, gains
 from smallhours.training.ranking.fusion import DEFAULT, NEAR_TRACKS, POPULARITY, Fusion
-from smallhours.training.ranking.past_lists import LEARNED_SIGNALS, PastList
+from smallhours.training.ranking.past_lists import PAST_SIGNALS, PastList
 
 TRACKS, ADOPTED = 200, 30
 
@@ -15,7 +15,7 @@ def a_past(*, telling: str, seed: int) -> PastList:
     """Return a list in which the signal `telling` predicts adoption, and the others are noise."""
     rng = np.random.default_rng(seed)
     index = pd.Index([f"artist {at:03d} · song" for at in range(TRACKS)])
-    signals = pd.DataFrame({name: rng.random(TRACKS) for name in LEARNED_SIGNALS}, index)
+    signals = pd.DataFrame({name: rng.random(TRACKS) for name in PAST_SIGNALS}, index)
     adopted = np.zeros(TRACKS, dtype=bool)
     adopted[rng.choice(TRACKS, ADOPTED, replace=False)] = True
     signals.loc[adopted, telling] += 1
@@ -35,7 +35,7 @@ def test_the_signal_that_knows_brings_most_and_the_others_nothing() -> None:
     assert parts.adoptions == 2 * ADOPTED
     assert max(parts.alone, key=lambda name: parts.alone[name].value) == NEAR_TRACKS
     assert parts.adds[NEAR_TRACKS].low > 0
-    assert all(parts.adds[name].low < 0.01 for name in LEARNED_SIGNALS if name != NEAR_TRACKS)
+    assert all(parts.adds[name].low < 0.01 for name in PAST_SIGNALS if name != NEAR_TRACKS)
 
 
 def test_a_signal_without_weight_adds_nothing_and_can_still_be_good_alone() -> None:
@@ -52,7 +52,7 @@ def test_the_figures_for_the_lake_name_every_signal_twice() -> None:
 
     told = {each.name: each for each in parts.metrics()}
 
-    assert len(told) == 1 + 2 * len(LEARNED_SIGNALS)
+    assert len(told) == 1 + 2 * len(PAST_SIGNALS)
     assert told[f"alone_{POPULARITY}"].baseline == told["fused"].value
     assert all(each.low is not None and each.high is not None for each in told.values())
 

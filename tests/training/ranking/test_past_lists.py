@@ -10,7 +10,7 @@ import pytest
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK
 from smallhours.training.evaluation.folds import Fold, weekly_folds
-from smallhours.training.ranking.past_lists import PastList, read_past_tables, week_list
+from smallhours.training.ranking.past_lists import PastList, past_list, read_past_tables
 from smallhours.training.taste.training_rows import read_history
 from tests.training.lakes import ADA, NIGHT, some_settings
 from tests.training.ranking.past_lake import artist, listener_who_explores_shoegaze, songs
@@ -28,7 +28,7 @@ def lake(tmp_path: Path) -> Lake:
 def list_of(lake: Lake, fold: Fold = FOLD) -> PastList:
     past = read_history(lake, ADA, night=NIGHT)
     tables = read_past_tables(lake, past, settings=some_settings())
-    return week_list(tables, fold, np.random.default_rng(1))
+    return past_list(tables, fold, np.random.default_rng(1))
 
 
 def test_the_lists_of_later_artists_do_not_give_them_away(lake: Lake) -> None:

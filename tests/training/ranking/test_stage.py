@@ -14,7 +14,7 @@ from smallhours.training import RANKING, evaluate_ranking
 from smallhours.training.model_card import ModelCard
 from smallhours.training.ranking import stages
 from smallhours.training.ranking.ablation import SUBJECT
-from smallhours.training.ranking.past_lists import LEARNED_SIGNALS
+from smallhours.training.ranking.past_lists import PAST_SIGNALS
 from smallhours.training.registry import Registry
 from smallhours_sandbox.simulation.installation import SandboxCredentials
 from tests.training.lakes import ADA, NIGHT, add_plays, some_settings
@@ -54,7 +54,7 @@ def test_what_each_signal_brings_is_noted(explorer: Lake, summary: Summary) -> N
     figures = explorer.frame(METRICS)
     parts = figures[figures["subject"] == SUBJECT].set_index("metric")
 
-    assert {f"alone_{name}" for name in LEARNED_SIGNALS} <= set(parts.index)
+    assert {f"alone_{name}" for name in PAST_SIGNALS} <= set(parts.index)
     assert (parts["n"] == summary["among_candidates"]).all()
     assert (parts["low"] <= parts["value"]).all()
     assert (parts["value"] <= parts["high"]).all()

@@ -14,7 +14,7 @@ from smallhours.identity import artist_key_in
 from smallhours.training.evaluation.uncertainty import Interval, bootstrap_mean, paired_difference
 from smallhours.training.model_card import Metric
 from smallhours.training.ranking.fusion import Floats, Fusion, columns_of
-from smallhours.training.ranking.past_lists import LEARNED_SIGNALS, PastList
+from smallhours.training.ranking.past_lists import PAST_SIGNALS, PastList
 
 # The subject of the figures in `metrics`, and how they are named there.
 SUBJECT = "ranking_parts"
@@ -64,10 +64,10 @@ def ablate(fusion: Fusion, lists: Sequence[PastList], rng: np.random.Generator) 
         each = zip(columns, lists, strict=True)
         return np.concatenate([gains(seen @ weights, past) for seen, past in each])
 
-    weights = fusion.vector(LEARNED_SIGNALS)
+    weights = fusion.vector(PAST_SIGNALS)
     fused = gains_of(weights)
     alone, adds = {}, {}
-    for at, name in enumerate(LEARNED_SIGNALS):
+    for at, name in enumerate(PAST_SIGNALS):
         only, without = np.zeros_like(weights), weights.copy()
         only[2 * at] = 1.0
         without[2 * at : 2 * at + 2] = 0.0

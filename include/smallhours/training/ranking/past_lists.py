@@ -54,7 +54,8 @@ from smallhours.training.taste.model import fit_taste_model
 from smallhours.training.taste.training_rows import ListeningHistory, training_rows_at
 from smallhours.vocabulary import Route, Signal
 
-LEARNED_SIGNALS = (
+# All but freshness and the distance from recent lists.
+PAST_SIGNALS = (
     P_LIKE,
     NEAR_TRACKS,
     NEAR_ARTISTS,
@@ -76,7 +77,7 @@ class PastList:
     """One list of the past.
 
     Attributes:
-        signals: Indexed by track key, the columns LEARNED_SIGNALS.
+        signals: Indexed by track key, the columns PAST_SIGNALS.
         eligible: (tracks,), False for tracks that the listener knew.
         adopted: (tracks,), True for adopted tracks, all of them eligible.
         missed: Number of adopted tracks that were not among the candidates.
@@ -157,7 +158,7 @@ def read_past_tables(lake: Lake, past: ListeningHistory, *, settings: Settings) 
     )
 
 
-def week_list(past_tables: PastTables, fold: Fold, rng: np.random.Generator) -> PastList:
+def past_list(past_tables: PastTables, fold: Fold, rng: np.random.Generator) -> PastList:
     """Return the candidates of a past day, with what the listener adopted by themselves.
 
     Tracks that we recommended had a better chance to be adopted than others, by the ranking that is
@@ -176,11 +177,11 @@ def week_list(past_tables: PastTables, fold: Fold, rng: np.random.Generator) -> 
     eligible = np.array([key not in left_out for key in tracks], dtype=bool)
     truth = adopted(past.plays, past.library, fold) - ours
     found = np.array([key in truth for key in tracks], dtype=bool)
-    signals = learned_signals(past_tables, before, fold.cut, votes, weights, tracks, rng)
+    signals = past_signals(past_tables, before, fold.cut, votes, weights, tracks, rng)
     return PastList(signals, eligible, found, len(truth) - int(found.sum()))
 
 
-def learned_signals(
+def past_signals(
     past_tables: PastTables,
     past: ListeningHistory,
     cut: dt.datetime,
@@ -189,7 +190,7 @@ def learned_signals(
     tracks: pd.Index,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Return the learned signals of some tracks as of a past day.
+    """Return the signals of some tracks as of a past day.
 
     Args:
         past_tables: The tables.
@@ -214,7 +215,7 @@ def learned_signals(
     seen[P_LIKE] = _p_like(past_tables, past, cut, tracks, rng)
     picks = graded_picks(feedback_before(past.feedback, cut))
     seen[RECEPTION] = reception(past_tables.vectors, picks, tracks)
-    return seen[list(LEARNED_SIGNALS)]
+    return seen[list(PAST_SIGNALS)]
 
 
 def past_votes(

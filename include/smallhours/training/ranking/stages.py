@@ -19,8 +19,8 @@ from smallhours.training.ranking.fusion import Fusion, default_fusion
 from smallhours.training.ranking.past_lists import (
     PastList,
     PastTables,
+    past_list,
     read_past_tables,
-    week_list,
 )
 from smallhours.training.tags import unlearned_sources
 from smallhours.training.taste.training_rows import read_history
@@ -71,7 +71,7 @@ def _past_lists(tables: PastTables, listener: str, night: Night) -> list[PastLis
     for fold in weekly_folds(night.as_of, MONTHS, step_weeks=WEEKS):
         artists = {artist_key_in(key) for key in known_at(plays, library, fold.cut)}
         if len(artists) >= MIN_ARTISTS:
-            lists.append(week_list(tables, fold, rng))
+            lists.append(past_list(tables, fold, rng))
     return lists
 
 
