@@ -136,7 +136,7 @@ def _novelty(by_night: pd.Series) -> Metric | None:
 
 
 def _recall(rows: pd.DataFrame, night: dt.date) -> Metric | None:
-    """Compare the newest recall, if it is of tonight's models, with the usual one."""
+    """Compare the newest recall, if it was measured tonight, with the usual one."""
     if len(rows) <= MIN_BEFORE or rows["night"].iloc[-1] != night:
         return None
     before = float(rows["value"].iloc[:-LATELY].median())

@@ -253,21 +253,15 @@ def decide_promotion(
     in_use: npt.ArrayLike | None,
     *,
     rng: np.random.Generator,
-    tolerance: float = TOLERANCE,
     clusters: npt.ArrayLike | None = None,
-    min_units: int = MIN_UNITS,
-    figure_name: str = "AUC",
 ) -> GateDecision:
     """Compare a new model with the one in use.
 
     Args:
-        ours: (n,) one figure per held-out unit, higher is better; NaN where there is none.
+        ours: (n,) of `metrics.placements`, whose mean is the AUC: one per held-out unit.
         in_use: (n,) the same for the model in use; None when there is none.
         rng: Random generator of the bootstrap.
-        tolerance: Loss that is accepted.
         clusters: (n,) units that are not independent, such as tracks of one artist.
-        min_units: With fewer units the new model goes into use unjudged.
-        figure_name: Name of the figure, for the sentence.
 
     >>> rng = np.random.default_rng(1)
     >>> decide_promotion([0.9] * 30, None, rng=rng).why
@@ -280,15 +274,15 @@ def decide_promotion(
         return GateDecision(True, "nothing was in use before", None, len(new))
     old = np.asarray(in_use, dtype=float)
     n = int((~(np.isnan(new) | np.isnan(old))).sum())
-    if n < min_units:
-        why = f"{n} held-out adoptions are too few to compare on ({min_units} are the least)"
+    if n < MIN_UNITS:
+        why = f"{n} held-out adoptions are too few to compare on ({MIN_UNITS} are the least)"
         return GateDecision(True, f"{why}: the default goes into use unjudged", None, n)
     found = paired_difference(new, old, rng=rng, clusters=clusters)
     figures = (
-        f"{figure_name} {np.nanmean(new):.3f} against {np.nanmean(old):.3f} of the one in use, "
+        f"AUC {np.nanmean(new):.3f} against {np.nanmean(old):.3f} of the one in use, "
         f"difference {found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}] on {n} adoptions"
     )
-    worse = found.value < -tolerance or (found.high < 0 and found.value < -tolerance / 4)
+    worse = found.value < -TOLERANCE or (found.high < 0 and found.value < -TOLERANCE / 4)
     if worse:
         return GateDecision(False, f"worse than the one in use: {figures}", found, n)
     better = "better than" if found.low > 0 else "not worse than"
