@@ -19,7 +19,7 @@ def a_past(*, telling: str, seed: int) -> PastList:
     adopted = np.zeros(TRACKS, dtype=bool)
     adopted[rng.choice(TRACKS, ADOPTED, replace=False)] = True
     signals.loc[adopted, telling] += 1
-    return PastList(signals, np.ones(TRACKS, dtype=bool), adopted, 0)
+    return PastList(signals, np.ones(TRACKS, dtype=bool), adopted)
 
 
 HELD = [a_past(telling=NEAR_TRACKS, seed=seed) for seed in (1, 2)]
@@ -66,6 +66,6 @@ def test_a_gain_falls_with_the_rank_and_equals_share_theirs(
 ) -> None:
     index = pd.Index(["a · 1", "b · 2", "c · 3"])
     first = np.array([True, False, False])
-    past = PastList(pd.DataFrame(index=index), np.ones(3, dtype=bool), first, 0)
+    past = PastList(pd.DataFrame(index=index), np.ones(3, dtype=bool), first)
 
     assert gains(np.array(scores), past) == pytest.approx([worth])

@@ -80,13 +80,11 @@ class PastList:
         signals: Indexed by track key, the columns PAST_SIGNALS.
         eligible: (tracks,), False for tracks that the listener knew.
         adopted: (tracks,), True for adopted tracks, all of them eligible.
-        missed: Number of adopted tracks that were not among the candidates.
     """
 
     signals: pd.DataFrame
     eligible: Flags
     adopted: Flags
-    missed: int
 
 
 @dataclass(frozen=True)
@@ -158,12 +156,16 @@ def read_past_tables(lake: Lake, past: ListeningHistory, *, settings: Settings) 
     )
 
 
-def past_list(past_tables: PastTables, fold: Fold, rng: np.random.Generator) -> PastList:
-    """Return the candidates of a past day, with what the listener adopted by themselves.
+def own_adoptions(past: ListeningHistory, fold: Fold) -> set[str]:
+    """Return the tracks that were adopted after a past day, without those that we recommended.
 
-    Tracks that we recommended had a better chance to be adopted than others, by the ranking that is
-    to be measured, so they are left out.
+    These had a better chance to be adopted than others, by the ranking that is to be measured.
     """
+    return adopted(past.plays, past.library, fold) - {*past.feedback["track_key"]}
+
+
+def past_list(past_tables: PastTables, fold: Fold, rng: np.random.Generator) -> PastList:
+    """Return the candidates of a past day, those that we recommended being no longer eligible."""
     past = past_tables.past
     before = replace(
         past,
@@ -172,13 +174,12 @@ def past_list(past_tables: PastTables, fold: Fold, rng: np.random.Generator) -> 
     )
     votes, weights = past_votes(past_tables, before, fold.cut)
     tracks = pd.Index(sorted(votes["track_key"].unique()))
-    ours = {*past.feedback["track_key"]}
-    left_out = known_at(past.plays, past.library, fold.cut) | ours
+    left_out = known_at(past.plays, past.library, fold.cut) | {*past.feedback["track_key"]}
     eligible = np.array([key not in left_out for key in tracks], dtype=bool)
-    truth = adopted(past.plays, past.library, fold) - ours
+    truth = own_adoptions(past, fold)
     found = np.array([key in truth for key in tracks], dtype=bool)
     signals = past_signals(past_tables, before, fold.cut, votes, weights, tracks, rng)
-    return PastList(signals, eligible, found, len(truth) - int(found.sum()))
+    return PastList(signals, eligible, found)
 
 
 def past_signals(

@@ -11,19 +11,19 @@ from smallhours.nights import Night
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.training import RANKING
-from smallhours.training.evaluation.folds import known_at, weekly_folds
+from smallhours.training.evaluation.folds import Fold, known_at, weekly_folds
 from smallhours.training.evaluation.metrics import ndcg_at
 from smallhours.training.model_card import Metric, store_metrics
 from smallhours.training.ranking.ablation import ablate
 from smallhours.training.ranking.fusion import Fusion, default_fusion
 from smallhours.training.ranking.past_lists import (
     PastList,
-    PastTables,
+    own_adoptions,
     past_list,
     read_past_tables,
 )
 from smallhours.training.tags import unlearned_sources
-from smallhours.training.taste.training_rows import read_history
+from smallhours.training.taste.training_rows import ListeningHistory, read_history
 
 # A list of the past for each of so many months, of four weeks each.
 MONTHS, WEEKS = 2, 4
@@ -39,19 +39,20 @@ def evaluate_ranking(listener: str, lake: Lake, *, settings: Settings, night: Ni
     """Measure the candidates and the ranking by what the listener adopted: `metrics`.
 
     Returns:
-        How many tracks were `adopted`, and how many of them were `among_candidates`. Of 20 adopted
-        tracks on, `candidate_recall`, the share of these; of 20 among the candidates on, `ndcg50`,
-        the mean NDCG@50 of the months.
+        How many tracks were `adopted`. From 20 on, how many of them were `among_candidates`, and
+        `candidate_recall`, the share of these; from 20 of these on, `ndcg50`, the mean NDCG@50 of
+        the months.
     """
     past = read_history(lake, listener, night=night, without=unlearned_sources(settings))
     tables = read_past_tables(lake, past, settings=settings)
-    lists = _past_lists(tables, listener, night)
-    found = sum(int(each.adopted.sum()) for each in lists)
-    adopted = found + sum(each.missed for each in lists)
-    summary: Summary = {"adopted": adopted, "among_candidates": found}
+    folds = _folds(tables.past, night)
+    adopted = sum(len(own_adoptions(tables.past, fold)) for fold in folds)
     if adopted < MIN_ADOPTED:
         few = f"{adopted} adopted tracks are too few to measure by; {MIN_ADOPTED} are the least"
-        return {**summary, "skipped": few}
+        return {"adopted": adopted, "skipped": few}
+    rng = night.rng(listener, "ranking")
+    lists = [past_list(tables, fold, rng) for fold in folds]
+    found = sum(int(each.adopted.sum()) for each in lists)
     figures = [Metric(RANKING, "candidate_recall", found / adopted, adopted)]
     if found >= MIN_ADOPTED:
         fusion = default_fusion(tables.vectors.tags_per_track)
@@ -60,19 +61,17 @@ def evaluate_ranking(listener: str, lake: Lake, *, settings: Settings, night: Ni
         parts = ablate(fusion, held, night.rng(listener, "ranking parts"))
         store_metrics(lake, parts.metrics(), listener=listener, night=night)
     store_metrics(lake, figures, listener=listener, night=night)
-    return {**summary, **{each.name: round(each.value, 4) for each in figures}}
+    rounded = {each.name: round(each.value, 4) for each in figures}
+    return {"adopted": adopted, "among_candidates": found, **rounded}
 
 
-def _past_lists(tables: PastTables, listener: str, night: Night) -> list[PastList]:
-    """Return a list for each of the last months before which enough artists were known."""
-    rng = night.rng(listener, "ranking")
-    plays, library = tables.past.plays, tables.past.library
-    lists = []
-    for fold in weekly_folds(night.as_of, MONTHS, step_weeks=WEEKS):
-        artists = {artist_key_in(key) for key in known_at(plays, library, fold.cut)}
-        if len(artists) >= MIN_ARTISTS:
-            lists.append(past_list(tables, fold, rng))
-    return lists
+def _folds(past: ListeningHistory, night: Night) -> list[Fold]:
+    """Return those of the last months before which enough artists were known."""
+    return [
+        fold
+        for fold in weekly_folds(night.as_of, MONTHS, step_weeks=WEEKS)
+        if len(set(map(artist_key_in, known_at(past.plays, past.library, fold.cut)))) >= MIN_ARTISTS
+    ]
 
 
 def _ndcg(fusion: Fusion, lists: Sequence[PastList]) -> float:
