@@ -159,6 +159,7 @@ def test_each_part_of_the_ranking_is_told_alone_and_left_out(
         NIGHT,
         [
             part("fused", 0.3),
+            part("default", 0.28),  # of a version that learned weights
             part("alone_popularity", 0.15),
             part("adds_popularity", -0.01),
             part("alone_near_tracks", 0.2),
@@ -172,6 +173,7 @@ def test_each_part_of_the_ranking_is_told_alone_and_left_out(
     assert '<td class="n">0.250</td><td class="n">+0.050</td>' in page[near:]
     assert near < page.index('<th scope="row">popularity</th>')
     assert "on 45 tracks that you took up" in page
+    assert '<td class="n">0.280</td>' not in page
 
 
 @pytest.fixture
