@@ -1,5 +1,8 @@
 """Set-up of all tests: no network but loopback, and the sandbox as the outside world."""
 
+# Before all else: where temporary files go.
+import tests.memory_folder  # noqa: I001
+
 # Before Airflow: skops looks into every module that is loaded, and Airflow's deprecated ones warn.
 import skops.io  # noqa: F401
 from hypothesis import HealthCheck, settings
