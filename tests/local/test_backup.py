@@ -24,6 +24,7 @@ from smallhours.local.airflow import AirflowHome, LocalAirflow
 from smallhours.local.archive import BackupError, unpack
 from smallhours.local.running import hold_home
 from smallhours.private_files import open_to_others
+from tests.command_line import run_here
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=60)]
 
@@ -115,6 +116,14 @@ def there(original: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def untouched(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another copy, for restores that are refused: it stays as it is."""
+    folder = tmp_path_factory.mktemp("untouched") / "there"
+    shutil.copytree(original, folder)
+    return folder
+
+
 def test_what_was_backed_up_comes_back_in_an_empty_folder(
     original: Path, archive: Path, tmp_path: Path
 ) -> None:
@@ -122,7 +131,7 @@ def test_what_was_backed_up_comes_back_in_an_empty_folder(
     assert sorted(path.name for path in archive.parent.iterdir()) == ["backup.tar.gz", "home"]
     assert not (original / "data" / ".backup").exists()
 
-    code, said = run(tmp_path, "restore", str(archive))
+    code, said = run_here(tmp_path, "restore", str(archive))
 
     assert code == 0, said
     assert data(tmp_path) == data(original)
@@ -144,7 +153,7 @@ def test_a_backup_of_an_earlier_version_is_restored_and_upgraded(old: Path, tmp_
     new = tmp_path / "new"
     new.mkdir()
 
-    code, said = run(new, "restore", str(tmp_path / "old.tar.gz"))
+    code, said = run_here(new, "restore", str(tmp_path / "old.tar.gz"))
 
     assert code == 0, said
     assert "now they are encrypted" in " ".join(prepare(new))
@@ -165,7 +174,7 @@ def test_over_a_crashed_home_no_left_log_is_applied(
     assert (there / ".airflow" / "airflow.db-wal").stat().st_size > 0
     (there / "data" / "new.parquet").write_bytes(b"of later")
 
-    code, said = run(there, "restore", str(archive))
+    code, said = run_here(there, "restore", str(archive))
 
     assert code == 0, said
     assert connections(there) == connections(original)
@@ -228,51 +237,44 @@ def test_what_does_not_fit_is_refused_and_nothing_changes(
     change: Callable[[dict[str, bytes]], None],
     says: str,
     archive: Path,
-    there: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    untouched: Path,
+    tmp_path: Path,
 ) -> None:
-    before = state(there)
-    wrong = rewritten(archive, there.parent / "wrong.tar.gz", change)
+    before = state(untouched)
+    wrong = rewritten(archive, tmp_path / "wrong.tar.gz", change)
 
-    said = refusal(there, wrong, monkeypatch)
+    code, said = run_here(untouched, "restore", str(wrong))
 
+    assert code == 1
     assert says in said
-    assert state(there) == before
-    assert sorted(path.name for path in there.parent.iterdir()) == ["there", "wrong.tar.gz"]
+    assert "Nothing was changed" in said
+    assert state(untouched) == before
+    assert [path.name for path in untouched.parent.iterdir()] == ["there"]
+    assert [path.name for path in tmp_path.iterdir()] == ["wrong.tar.gz"]
 
 
-def refusal(folder: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What a restore says that is refused."""
-    from smallhours.errors import SmallhoursError
-    from smallhours.local.restore import restore_backup
-
-    for name in [each for each in os.environ if "AIRFLOW" in each]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(folder)
-    with pytest.raises(SmallhoursError) as error:
-        restore_backup(archive, say=print)
-    assert "Nothing was changed" in str(error.value)
-    return str(error.value)
-
-
-def test_a_key_of_ones_own_that_opens_nothing_is_refused(archive: Path, there: Path) -> None:
-    before = state(there)
-    code, said = run(there, "restore", str(archive), AIRFLOW__CORE__FERNET_KEY="B" * 43 + "=")
+def test_a_key_of_ones_own_that_opens_nothing_is_refused(archive: Path, untouched: Path) -> None:
+    before = state(untouched)
+    code, said = run_here(
+        untouched, "restore", str(archive), AIRFLOW__CORE__FERNET_KEY="B" * 43 + "="
+    )
 
     assert code == 1
     assert "The key in the variable AIRFLOW__CORE__FERNET_KEY doesn't open" in said
-    assert state(there) == before
+    assert state(untouched) == before
 
 
-def test_a_dump_of_postgresql_is_refused_where_there_is_none(archive: Path, there: Path) -> None:
-    wrong = rewritten(archive, there.parent / "wrong.tar.gz", manifest_with(database="postgresql"))
-    before = state(there)
+def test_a_dump_of_postgresql_is_refused_where_there_is_none(
+    archive: Path, untouched: Path, tmp_path: Path
+) -> None:
+    wrong = rewritten(archive, tmp_path / "wrong.tar.gz", manifest_with(database="postgresql"))
+    before = state(untouched)
 
-    code, said = run(there, "restore", str(wrong))
+    code, said = run(untouched, "restore", str(wrong))  # it asks Airflow for its database
 
     assert code == 1
     assert "holds a PostgreSQL database, and there is none here" in said
-    assert state(there) == before
+    assert state(untouched) == before
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
@@ -305,9 +307,9 @@ def test_a_link_in_an_archive_is_refused(tmp_path: Path) -> None:
         unpack(evil, tmp_path / "into")
 
 
-def test_it_is_refused_while_airflow_runs(archive: Path, there: Path) -> None:
-    with hold_home(there / ".airflow"):
-        code, said = run(there, "restore", str(archive))
+def test_it_is_refused_while_airflow_runs(archive: Path, untouched: Path) -> None:
+    with hold_home(untouched / ".airflow"):
+        code, said = run_here(untouched, "restore", str(archive))
 
     assert code == 1
     assert "runs in" in said
@@ -362,13 +364,13 @@ def test_a_killed_restore_leaves_the_old_or_the_new_whole(
 
     kill_while(there, "restore", str(archive), seen=seen[moment])
     decided = (stage / "renames.json").exists() or (there / "data.before-1").exists()
-    code, said = run(there, "--version")
+    code, said = run_here(there, "--version")
 
     assert code == 0, said
     assert (there / "data" / "mark").exists() is not decided
     assert data(there).keys() - {"mark"} == data(original).keys()
     assert connections(there) == connections(original)
-    code, said = run(there, "restore", str(archive))
+    code, said = run_here(there, "restore", str(archive))
     assert code == 0, said
     assert data(there) == data(original)
 
@@ -404,7 +406,7 @@ def test_what_a_killed_restore_left_to_do_is_done_by_the_next_command(
     )
     assert died.returncode == 9, died.stdout + died.stderr
 
-    code, said = run(there, "--version")
+    code, said = run_here(there, "--version")
 
     assert code == 0, said
     assert mark.exists() is (before == 2)
