@@ -44,6 +44,8 @@ INTENTS: Mapping[str, Mapping[str, Any]] = {
 RANKERS = list(INTENTS)
 FAMILIAR = {"forgotten"}
 SIZE = 12
+# Several wishes at once, so that each intent is ranked with them once.
+WISHES: Mapping[str, Any] = {"exploration": 0.5, "explicit": False}
 
 
 def asked(intent: str, **playlist_settings: Any) -> Settings:
@@ -142,12 +144,12 @@ def ranking(full_lake: RankedLake, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_the_same_night_gives_the_same_rows(
     ranked_lake: RankedLake, ranking: Ranking, intent: str
 ) -> None:
-    again = ranked(ranked_lake, intent, exploration=0.5)
-    pd.testing.assert_frame_equal(again, ranking(intent, exploration=0.5))
+    again = ranked(ranked_lake, intent, **WISHES)
+    pd.testing.assert_frame_equal(again, ranking(intent, **WISHES))
 
 
 def test_another_night_explores_elsewhere(ranking: Ranking) -> None:
-    nights = [ranking("main", date, exploration=0.5) for date in ("2026-11-02", "2026-11-03")]
+    nights = [ranking("main", date, **WISHES) for date in ("2026-11-02", "2026-11-03")]
     first, second = (set(rows.index[rows["slot"] == "explore"]) for rows in nights)
     assert first != second
 
@@ -209,7 +211,7 @@ def test_what_is_marked_explicit_stays_out_where_that_is_wished(
 ) -> None:
     tracks = full_lake.lake.frame(TRACKS, columns=["track_key", "explicit"])
     marked = set(tracks.loc[tracks["explicit"].fillna(value=False), "track_key"])
-    assert not marked & set(named(ranking(intent, explicit=False)))
+    assert not marked & set(named(ranking(intent, **WISHES)))
 
 
 @pytest.mark.parametrize("intent", RANKERS)
@@ -273,7 +275,7 @@ def test_an_artist_that_was_shown_lately_waits_for_its_window(
 
 @pytest.mark.parametrize("intent", RANKERS)
 def test_explorers_and_only_they_carry_a_probability(ranking: Ranking, intent: str) -> None:
-    rows = ranking(intent, exploration=0.5)
+    rows = ranking(intent, **WISHES)
     explored = rows["slot"] == "explore"
     assert rows.loc[explored, "propensity"].between(0, 1, inclusive="right").all()
     assert rows.loc[~explored, "propensity"].isna().all()
@@ -281,7 +283,7 @@ def test_explorers_and_only_they_carry_a_probability(ranking: Ranking, intent: s
 
 @pytest.mark.parametrize("intent", RANKERS)
 def test_the_first_five_places_are_for_what_is_sure(ranking: Ranking, intent: str) -> None:
-    rows = ranking(intent, exploration=0.5)
+    rows = ranking(intent, **WISHES)
     keys = listed(rows)
     sure = int((rows.loc[keys, "slot"] == "exploit").sum())
     assert (rows.loc[keys[: min(5, sure)], "slot"] == "exploit").all()
