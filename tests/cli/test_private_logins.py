@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -121,6 +122,16 @@ def run(program: str, airflow: LocalAirflow, **env: str) -> str:
     return done.stdout.splitlines()[-1] if done.stdout else ""
 
 
+@pytest.fixture(scope="module")
+def earlier_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Airflow home of an earlier version, which stored logins in clear; tests copy it."""
+    folder = tmp_path_factory.mktemp("earlier")
+    home = AirflowHome(folder / ".airflow", 8080, folder / "smallhours.toml", open_to_all=True)
+    home.folder.mkdir(mode=0o755)
+    run(STORE_IN_CLEAR, LocalAirflow(home, home.environment()))
+    return home.folder
+
+
 def in_clear(folder: Path, *more: str) -> set[str]:
     """The secrets that some file below a folder holds as they are."""
     content = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
@@ -178,11 +189,12 @@ def test_logins_before_the_first_start_are_encrypted_and_private(person: Termina
     assert "yours alone:" in " ".join(shown.split())
 
 
-def test_what_an_earlier_version_stored_in_clear_is_encrypted_and_erased(person: Terminal) -> None:
+def test_what_an_earlier_version_stored_in_clear_is_encrypted_and_erased(
+    person: Terminal, earlier_home: Path
+) -> None:
     airflow = airflow_of(person)
     home = person.home / ".airflow"
-    home.mkdir(mode=0o755)
-    run(STORE_IN_CLEAR, airflow)
+    shutil.copytree(earlier_home, home)
     assert in_clear(home) == set(SECRETS)
     code, shown = person.run("doctor", "--offline")
     said = " ".join(shown.split())
@@ -202,10 +214,12 @@ def test_what_an_earlier_version_stored_in_clear_is_encrypted_and_erased(person:
     assert run(READ, airflow).split() == [KEY, REFRESH_TOKEN, RENEWED]
 
 
-def test_a_database_in_use_is_encrypted_now_and_erased_at_the_next_start(person: Terminal) -> None:
+def test_a_database_in_use_is_encrypted_now_and_erased_at_the_next_start(
+    person: Terminal, earlier_home: Path
+) -> None:
     airflow = airflow_of(person)
     home = person.home / ".airflow"
-    run(STORE_IN_CLEAR, airflow)
+    shutil.copytree(earlier_home, home)
     reader = sqlite3.connect(home / "airflow.db", isolation_level=None)
     reader.execute("begin")
     reader.execute("select * from connection").fetchall()
