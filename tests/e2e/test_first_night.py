@@ -12,6 +12,8 @@ from smallhours.runs import DAGS
 from tests.e2e.installation import (
     CLIENT_SECRET,
     LASTFM_KEY,
+    SMALL_CATALOG,
+    SMALL_WORLD,
     Installation,
     cron_in,
     files_with,
@@ -21,16 +23,15 @@ from tests.e2e.installation import (
     wait_for_nights,
 )
 
-pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=240), pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=180), pytest.mark.timeout(1200)]
 
 DUBLIN = ZoneInfo("Europe/Dublin")
 TYPED = "typed-into-airflows-page"
-WORLD = {"artists": 200, "tracks": 2_000, "scrobbles": 4_000}
 
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
-    with Installation(tmp_path, WORLD) as made:
+    with Installation(tmp_path, SMALL_WORLD) as made:
         yield made
 
 
@@ -41,6 +42,8 @@ def test_the_first_night_comes_by_itself_and_after_a_week_off_one_more(
     said = installation.set_up(cron_in(2, DUBLIN))
     assert "The first night starts on" in said
     assert "at 03:30 (Europe/Dublin)" in said
+    with installation.home.settings.open("a") as settings:
+        settings.write(SMALL_CATALOG)
 
     with installation.up() as airflow:
         type_connection(installation.home, "typed", TYPED)
