@@ -16,8 +16,7 @@ from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.playlist.publish.target_list import RECALL
 from smallhours.playlist.select.quality import SUBJECT as LIST
-from smallhours.training.evaluation.reception_drop import find_drop
-from smallhours.training.evaluation.receptions import DAYS, Reception, months_of
+from smallhours.training.evaluation.receptions import DAYS, Reception, find_drop, months_of
 from smallhours.training.evaluation.uncertainty import wilson
 from smallhours.training.model_card import Metric
 

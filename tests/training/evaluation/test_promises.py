@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from smallhours.training.evaluation.promises import MIN_LISTS, promise
-from smallhours.training.evaluation.reception_drop import find_drop
-from smallhours.training.evaluation.receptions import Reception
+from smallhours.training.evaluation.receptions import Reception, find_drop
 
 FIRST = dt.date(2026, 1, 1)
 

@@ -9,7 +9,7 @@ the interval missed it shrinks, so that the interval widens, and after one that 
 the interval also follows a taste that changes. Its ends are whole numbers within it, which exclude
 nothing that it holds.
 
-Where the lists are found to be received worse from one on (`reception_drop`), only those since then
+Where the lists are found to be received worse from one on (`find_drop`), only those since then
 predict tonight's.
 """
 
@@ -25,8 +25,7 @@ from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.playlist_settings import MAIN
 from smallhours.training.evaluation.metrics import Floats
-from smallhours.training.evaluation.reception_drop import find_drop
-from smallhours.training.evaluation.receptions import Reception
+from smallhours.training.evaluation.receptions import Reception, find_drop
 from smallhours.training.model_card import Metric
 
 # The figure in `metrics`.
