@@ -49,8 +49,7 @@ from smallhours.playlist.rank.scores import ListenerContext
 from smallhours.playlist.rank.stage import choose_lists, rows_of
 from smallhours.training.ranking.fusion import DEFAULT
 from smallhours.training.taste.classifier import TasteClassifier
-from smallhours.training.taste.model import TasteModel
-from smallhours.training.taste.tag_weights import TagColumns
+from smallhours.training.taste.model import TagColumns, TasteModel
 from smallhours.vocabulary import CatalogSource
 from smallhours_sandbox.simulation.installation import LISTENER, sandbox_settings
 

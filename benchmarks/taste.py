@@ -64,7 +64,7 @@ from smallhours.training.evaluation.metrics import (
 )
 from smallhours.training.evaluation.uncertainty import Interval, bootstrap_ratio, paired_difference
 from smallhours.training.taste.backtest import OTHERS_PER_LIKE
-from smallhours.training.taste.tag_weights import UNCALIBRATED, Calibration
+from smallhours.training.taste.model import UNCALIBRATED, Calibration
 
 SEED = 1983
 TOP = 50

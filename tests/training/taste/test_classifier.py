@@ -10,7 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from smallhours.training.tags import Tags
 from smallhours.training.taste import classifier as taste_classifier
 from smallhours.training.taste.classifier import TasteClassifier
-from smallhours.training.taste.tag_weights import Calibration, TagColumns
+from smallhours.training.taste.model import Calibration, TagColumns
 
 
 def _expected_to_fail(_: BaseEstimator) -> dict[str, str]:

@@ -19,12 +19,12 @@ from smallhours.training.taste.classifier import TasteClassifier
 from smallhours.training.taste.model import (
     FIRST_SEED,
     NAME,
+    Calibration,
     FirstSeedTaste,
     TasteModel,
     fit_taste_model,
     load_taste,
 )
-from smallhours.training.taste.tag_weights import Calibration
 from smallhours.training.taste.train import RELIABILITY, train_taste
 from smallhours.training.taste.training_rows import read_history, training_rows_at
 from tests.training.lakes import (

@@ -22,7 +22,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from smallhours.training.tag_matrix import tag_counts
-from smallhours.training.taste.tag_weights import TagWeights
+from smallhours.training.taste.model import TagWeights
 
 Floats = npt.NDArray[np.float64]
 

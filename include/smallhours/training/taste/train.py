@@ -39,8 +39,14 @@ from smallhours.training.taste.backtest import (
     score_folds,
 )
 from smallhours.training.taste.classifier import TasteClassifier
-from smallhours.training.taste.model import FIRST_SEED, NAME, TasteModel, fit_taste_model
-from smallhours.training.taste.tag_weights import UNCALIBRATED, Calibration
+from smallhours.training.taste.model import (
+    FIRST_SEED,
+    NAME,
+    UNCALIBRATED,
+    Calibration,
+    TasteModel,
+    fit_taste_model,
+)
 from smallhours.training.taste.training_rows import (
     BACKGROUND_PER_LIKE,
     ListeningHistory,
