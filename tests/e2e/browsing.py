@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwr
 from rich.console import Console
 
 from smallhours.local.airflow import AirflowHome
+from smallhours.private_files import make_private_folder
 from smallhours_sandbox.demo.driver import Demo
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -48,23 +49,24 @@ def demo_after_nights(folder: Path, *, nights: int = 1) -> Iterator[Demo]:
     for last in range(1, nights + 1):
         with Demo(folder, Console(stderr=True), open_to_all=False) as demo:
             if last == 1:
-                _invite(demo)
+                invite_guest(demo.config.home.folder)
             demo.run()
             if last == nights:
                 yield demo
 
 
-def _invite(demo: Demo) -> None:
-    """Add a guest to Airflow's configuration file.
+def invite_guest(home: Path) -> None:
+    """Add a guest to the configuration file of an Airflow home, before it is started first.
 
-    Airflow generates the passwords, but not the keys of an existing configuration file.
+    Airflow generates the passwords, but not the keys of an existing configuration file. Tasks
+    follow each other closely, too.
     """
-    home = demo.config.home.folder
-    home.mkdir(parents=True, exist_ok=True)
+    make_private_folder(home)
     fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     (home / "airflow.cfg").write_text(
         f"[core]\nsimple_auth_manager_users = {OWNER}:admin,{GUEST}:viewer\n"
-        f"fernet_key = {fernet_key}\n[api]\nsecret_key = {secrets.token_hex(32)}\n",
+        f"fernet_key = {fernet_key}\n[api]\nsecret_key = {secrets.token_hex(32)}\n"
+        "[scheduler]\nscheduler_idle_sleep_time = 0.2\n",
         encoding="utf-8",
     )
 

@@ -16,12 +16,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import requests
 
 from smallhours.local.airflow import CHECKOUT, FINISHED, AirflowApi, AirflowHome
 from smallhours.local.processes import ManagedProcess, free_ports, stop_all
 from smallhours_sandbox.demo import sandbox_client
 from smallhours_sandbox.simulation.installation import sandbox_services_toml
+from smallhours_sandbox.world import FEATURES, World
 
 LASTFM_KEY = "5a4d" * 8
 CLIENT_SECRET = "sandbox-secret"
@@ -195,6 +197,20 @@ class Installation:
             if not name.startswith(("AIRFLOW", "SMALLHOURS_"))
         }
         return {**kept, "PYTHONPATH": str(CHECKOUT / "include"), "PYTHONUNBUFFERED": "1"}
+
+
+def write_features(path: Path, world: World) -> None:
+    """Write what every track of a world sounds like, for `catalog.features_file`.
+
+    So small a catalog has too few measured tracks for an audio model.
+    """
+    rows = pd.DataFrame(world.track_features, columns=list(FEATURES))
+    artists = world.track_artist.tolist()
+    rows["artist"] = [world.artist_name[artist] for artist in artists]
+    rows["title"] = world.track_title
+    carried = [[world.tags[tag] for tag in world.artist_tags[artist][0]] for artist in artists]
+    rows["tags"] = [",".join(tags) for tags in carried]
+    rows.to_csv(path, index=False)
 
 
 @contextmanager

@@ -1,10 +1,14 @@
-"""Tests of the pages inside Airflow, with a real browser."""
+"""Tests of the pages inside Airflow, with a real browser, in an installation of the first day.
+
+All tests share it: `home` is set up, and its first list made, as a listener does it in the browser.
+"""
 
 import datetime as dt
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests
@@ -17,16 +21,17 @@ from smallhours.local.airflow import AirflowApi
 from smallhours.settings import load_settings
 from smallhours.web.app import PAGES, PREFIX
 from smallhours_sandbox.demo import sandbox_client
-from smallhours_sandbox.demo.demo_config import LISTENER
-from smallhours_sandbox.demo.driver import Demo
-from tests.e2e.browsing import (
-    CHROMIUM,
-    GUEST,
-    demo_after_nights,
-    inside,
-    logged_in,
-    opened_browser,
+from smallhours_sandbox.generate import generate_world
+from tests.e2e.browsing import CHROMIUM, GUEST, inside, invite_guest, logged_in, opened_browser
+from tests.e2e.first_list import make_the_first_list, open_page, take_picture
+from tests.e2e.installation import (
+    SMALL_CATALOG,
+    SMALL_WORLD,
+    Installation,
+    cron_in,
+    write_features,
 )
+from tests.notice_receiver import NoticeReceiver
 
 pytestmark = [
     pytest.mark.airflow,
@@ -36,15 +41,8 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
 ]
 
-
+LISTENER = "me"
 LONG_AGO = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """Yield a demo after one night with the real scheduler; Airflow requires a login."""
-    with demo_after_nights(tmp_path_factory.mktemp("home")) as demo:
-        yield demo
 
 
 @pytest.fixture(scope="module")
@@ -53,32 +51,58 @@ def browser() -> Iterator[Browser]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def messenger() -> Iterator[NoticeReceiver]:
+    made = NoticeReceiver()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.fixture(scope="module")
+def home(
+    browser: Browser, messenger: NoticeReceiver, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    """Yield what runs after a listener made their first list without a command.
+
+    Airflow requires a login, and has a guest beside the listener, who may only read.
+    """
+    with Installation(tmp_path_factory.mktemp("home"), SMALL_WORLD) as made:
+        made.run("init", "--lastfm-user", "ada", "--timezone", "Europe/Dublin", "--no-spotify")
+        made.schedule(cron_in(720, ZoneInfo("Europe/Dublin")))
+        write_features(made.folder / "features.csv", generate_world(seed=1983, **SMALL_WORLD))
+        with made.home.settings.open("a") as settings:
+            settings.write(f'{SMALL_CATALOG}features_file = "features.csv"\n')
+        invite_guest(made.home.folder)
+        with made.up():
+            page = logged_in(browser, made.home)
+            make_the_first_list(page, made, messenger)
+            page.close()
+            yield made
+
+
 @pytest.fixture
-def page(browser: Browser, home: Demo) -> Iterator[Page]:
-    opened = logged_in(browser, home.config.home)
+def page(browser: Browser, home: Installation) -> Iterator[Page]:
+    opened = logged_in(browser, home.home)
     yield opened
     opened.close()
 
 
-def lake(home: Demo) -> Lake:
-    return Lake(str(home.config.lake))
+def lake(home: Installation) -> Lake:
+    return Lake(str(home.folder / "data"))
 
 
-def night(home: Demo) -> str:
-    return max(
-        part["night"]
-        for part in lake(home).partitions(RECOMMENDATIONS)
-        if part["listener"] == LISTENER
-    )
+def night(home: Installation) -> str:
+    return max(part["night"] for part in lake(home).partitions(RECOMMENDATIONS))
 
 
-def said(home: Demo) -> set[tuple[str, str]]:
+def said(home: Installation) -> set[tuple[str, str]]:
     rows = lake(home).frame(FEEDBACK, where={"listener": LISTENER})
     return set(zip(rows["track_key"], rows["reaction"], strict=True))
 
 
-def test_every_page_opens_within_airflow(page: Page, home: Demo) -> None:
-    page.goto(f"{home.config.home.url}/plugin/smallhours")
+def test_every_page_opens_within_airflow(page: Page, home: Installation) -> None:
+    page.goto(f"{home.home.url}/plugin/smallhours")
     for name in PAGES.values():
         inside(page).get_by_role("link", name=name, exact=True).click()
         pages = inside(page).get_by_role("navigation", name="Pages")
@@ -87,25 +111,25 @@ def test_every_page_opens_within_airflow(page: Page, home: Demo) -> None:
         expect(inside(page).get_by_text("can't be shown")).to_have_count(0)
 
 
-def test_a_run_has_a_tab_with_its_night(page: Page, home: Demo) -> None:
-    with closing(AirflowApi(home.config.home.url, password=home.config.home.password())) as api:
+def test_a_run_has_a_tab_with_its_night(page: Page, home: Installation) -> None:
+    with closing(AirflowApi(home.home.url, password=home.home.password())) as api:
         run = api.run_for("write_playlist", f"{LISTENER}@{night(home)}", since=LONG_AGO) or ""
-    page.goto(f"{home.config.home.url}/dags/write_playlist/runs/{quote(run)}")
+    page.goto(f"{home.home.url}/dags/write_playlist/runs/{quote(run)}")
     page.get_by_role("link", name="Tonight's list").click()
 
     expect(inside(page).get_by_text(f"Night of {night(home)}")).to_be_visible()
 
 
-def test_the_buttons_write_what_they_say(page: Page, home: Demo) -> None:
-    page.goto(f"{home.config.home.url}/plugin/smallhours")
+def test_the_buttons_write_what_they_say(page: Page, home: Installation) -> None:
+    page.goto(f"{home.home.url}/plugin/smallhours")
     first = inside(page).locator(".pick").first
 
     first.get_by_role("button", name="More like this").click()
     expect(inside(page).locator(".pick").first.locator("[aria-pressed=true]")).to_have_count(1)
     assert [reaction for _, reaction in said(home) if reaction == "thumbs_up"] == ["thumbs_up"]
 
-    inside(page).locator(".pick summary").first.click()
-    inside(page).locator(".pick").first.get_by_role("button", name="Never this track").click()
+    first.locator("summary").first.click()
+    first.get_by_role("button", name="Never this track").click()
     expect(inside(page).locator("button.pressed")).to_have_text("Never this track")
     assert {reaction for _, reaction in said(home)} & {"thumbs_up", "blocked"} == {"blocked"}
 
@@ -113,8 +137,8 @@ def test_the_buttons_write_what_they_say(page: Page, home: Demo) -> None:
     expect(inside(page).locator("button.pressed")).to_have_count(0)
 
 
-def test_a_question_of_tags_is_answered(page: Page, home: Demo) -> None:
-    page.goto(f"{home.config.home.url}/plugin/smallhours")
+def test_a_question_of_tags_is_answered(page: Page, home: Installation) -> None:
+    page.goto(f"{home.home.url}/plugin/smallhours")
     inside(page).get_by_role("link", name="Explore", exact=True).click()
     tag = inside(page).locator("datalist option").first.get_attribute("value") or ""
     inside(page).get_by_label("Tag", exact=True).fill(tag)
@@ -128,8 +152,8 @@ def test_a_question_of_tags_is_answered(page: Page, home: Demo) -> None:
     expect(inside(page).get_by_role("heading", name="How it would sound")).to_have_count(0)
 
 
-def test_a_saved_question_becomes_a_playlist(page: Page, home: Demo) -> None:
-    page.goto(f"{home.config.home.url}{PREFIX}/explore")
+def test_a_saved_question_becomes_a_playlist(page: Page, home: Installation) -> None:
+    page.goto(f"{home.home.url}{PREFIX}/explore")
     page.get_by_label("Tag", exact=True).fill(
         page.locator("datalist option").first.get_attribute("value") or ""
     )
@@ -138,28 +162,29 @@ def test_a_saved_question_becomes_a_playlist(page: Page, home: Demo) -> None:
     page.get_by_role("button", name="Save").click()
 
     expect(page.get_by_text("is in the settings now")).to_be_visible()
-    playlist_settings = load_settings(home.config.home.settings).listener(LISTENER)
+    playlist_settings = load_settings(home.home.settings).listener(LISTENER)
     assert playlist_settings.intents["night-bus"].name == "Night bus"
 
     write_list(home, night(home))
 
-    assert sandbox_client.read_spotify_playlist(home.config.sandbox, "Night bus")
-    page.goto(f"{home.config.home.url}{PREFIX}/tonight")
+    assert sandbox_client.read_spotify_playlist(home.sandbox, "Night bus")
+    page.goto(f"{home.home.url}{PREFIX}/tonight")
     page.get_by_label("Playlist", exact=True).select_option(label="Night bus")
     page.locator("#main").get_by_role("button", name="Show").click()
     expect(page.get_by_role("heading", name="Night bus", level=1)).to_be_visible()
     expect(page.locator(".pick").first).to_be_visible()
 
 
-def test_a_list_that_is_put_back_stands_in_spotify_again(page: Page, home: Demo) -> None:
+def test_a_list_that_is_put_back_stands_in_spotify_again(page: Page, home: Installation) -> None:
     first, before = night(home), in_spotify(home)
     following = (dt.date.fromisoformat(first) + dt.timedelta(days=1)).isoformat()
-    settings = home.config.home.settings
-    settings.write_text(settings.read_text().replace(f"today = {first}", f"today = {following}"))
+    settings = home.home.settings
+    text = settings.read_text()
+    settings.write_text(text.replace("[schedule]", f"[schedule]\ntoday = {following}"))
     write_list(home, following)
     assert not set(in_spotify(home)) & set(before)
 
-    page.goto(f"{home.config.home.url}{PREFIX}/tonight")
+    page.goto(f"{home.home.url}{PREFIX}/tonight")
     expect(page.get_by_text(f"Night of {following}")).to_be_visible()
     page.get_by_label("Night", exact=True).select_option(first)
     page.locator("#main").get_by_role("button", name="Show").click()
@@ -175,9 +200,9 @@ def test_a_list_that_is_put_back_stands_in_spotify_again(page: Page, home: Demo)
     assert in_spotify(home) == before
 
 
-def test_a_list_with_other_wishes_from_the_form(page: Page, home: Demo) -> None:
+def test_a_list_with_other_wishes_from_the_form(page: Page, home: Installation) -> None:
     started = dt.datetime.now(dt.UTC)
-    page.goto(f"{home.config.home.url}/dags/write_playlist")
+    page.goto(f"{home.home.url}/dags/write_playlist")
     page.get_by_role("button", name="Trigger").first.click()
     form = page.get_by_role("dialog")
     form.get_by_label("Tracks").or_(form.locator("#element_size")).first.fill("12")
@@ -188,13 +213,13 @@ def test_a_list_with_other_wishes_from_the_form(page: Page, home: Demo) -> None:
         time.sleep(1)
 
     assert len(chosen(home)) == 12
-    with closing(AirflowApi(home.config.home.url, password=home.config.home.password())) as api:
+    with closing(AirflowApi(home.home.url, password=home.home.password())) as api:
         wait_for(api, api.runs("write_playlist", since=started)[0])
 
 
-def write_list(home: Demo, of: str) -> None:
+def write_list(home: Installation, of: str) -> None:
     """Run `write_playlist` for a night, to its end."""
-    with closing(AirflowApi(home.config.home.url, password=home.config.home.password())) as api:
+    with closing(AirflowApi(home.home.url, password=home.home.password())) as api:
         wait_for(api, api.trigger("write_playlist", {"listener": LISTENER, "night": of}))
 
 
@@ -205,13 +230,12 @@ def wait_for(api: AirflowApi, run: str) -> None:
     assert state == "success"
 
 
-def in_spotify(home: Demo) -> list[str]:
+def in_spotify(home: Installation) -> list[str]:
     """Return the tracks of the listener's playlist, in order."""
-    name = load_settings(home.config.home.settings).listener(LISTENER).playlist.name
-    return [item.uri for item in sandbox_client.read_spotify_playlist(home.config.sandbox, name)]
+    return [item.uri for item in home.playlist()]
 
 
-def chosen(home: Demo) -> list[str]:
+def chosen(home: Installation) -> list[str]:
     """Return the main list of the newest night."""
     rows = lake(home).frame(
         RECOMMENDATIONS,
@@ -221,10 +245,12 @@ def chosen(home: Demo) -> list[str]:
     return list(rows.loc[(rows["intent"] == "main") & rows["position"].notna(), "track_key"])
 
 
-def test_a_viewer_sees_every_page_and_can_press_nothing(browser: Browser, home: Demo) -> None:
+def test_a_viewer_sees_every_page_and_can_press_nothing(
+    browser: Browser, home: Installation
+) -> None:
     before = said(home)
-    page = logged_in(browser, home.config.home, user=GUEST)
-    url = home.config.home.url + PREFIX
+    page = logged_in(browser, home.home, user=GUEST)
+    url = home.home.url + PREFIX
     for name in PAGES:
         page.goto(f"{url}/{name}")
         expect(page.locator("h1")).to_be_visible()
@@ -244,14 +270,33 @@ def test_a_viewer_sees_every_page_and_can_press_nothing(browser: Browser, home: 
     page.close()
 
     assert said(home) == before
-    assert "not-mine" not in load_settings(home.config.home.settings).listener(LISTENER).intents
+    assert "not-mine" not in load_settings(home.home.settings).listener(LISTENER).intents
 
 
-def test_strangers_see_nothing(home: Demo) -> None:
+def test_strangers_see_nothing(home: Installation) -> None:
     for name in PAGES:
-        url = f"{home.config.home.url}{PREFIX}/{name}"
+        url = f"{home.home.url}{PREFIX}/{name}"
         answer = requests.get(url, timeout=30, allow_redirects=False)
         assert answer.status_code == 303, name
-        login = requests.get(f"{home.config.home.url}{answer.headers['location']}", timeout=30)
+        login = requests.get(f"{home.home.url}{answer.headers['location']}", timeout=30)
         assert login.ok, name
         assert "Smallhours" not in login.text, name
+
+
+# The last test: what is banned stays away from all lists after it.
+def test_a_press_is_noted_and_a_ban_stands_in_the_settings(page: Page, home: Installation) -> None:
+    page.goto(f"{home.home.url}/plugin/smallhours")
+    for at, words in enumerate(("More like this", "Less like this", "Heard too often")):
+        row = inside(page).locator(".pick").nth(at)
+        if at == 2:
+            row.locator("summary").click()
+        row.get_by_role("button", name=words).click()
+        expect(row.get_by_text(f"{words}: noted.")).to_be_visible()
+    take_picture(page, "reacted")
+
+    row = inside(page).locator(".pick").nth(3)
+    row.locator("summary").click()
+    row.get_by_role("button", name="Never this artist").click()
+    expect(row.get_by_text("Never this artist: noted.")).to_be_visible()
+    open_page(page, home, "Settings", "Blocks and corrections")
+    expect(inside(page).get_by_text("Never again:")).to_be_visible()
