@@ -116,7 +116,7 @@ class PlaylistSettings(SettingsSection):
     )
     diversity: Share = Field(0.3, description="How much a pick has to differ from the others.")
     calibration: Share = Field(
-        0.3, description="How closely the mix of tags follows what you played in the last 90 days."
+        0.1, description="How closely the mix of tags follows what you played in the last 90 days."
     )
     familiarity: Dial = Field(
         0.0, description="-1: only artists you never heard; 1: only artists you know."

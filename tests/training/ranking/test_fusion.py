@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from smallhours.training.ranking.fusion import (
     DEFAULT,
     P_LIKE,
+    RECEPTION,
     Fusion,
     default_fusion,
 )
@@ -64,3 +65,11 @@ def test_few_tags_take_weight_from_what_is_learned_of_tags_and_from_nothing_else
     assert few[P_LIKE][0] == DEFAULT.weights[P_LIKE][0] / 2
     assert few[P_LIKE] < some[P_LIKE] < many[P_LIKE]
     assert {name for name in few if few[name] != many[name]} == {P_LIKE}
+
+
+def test_many_picks_give_weight_to_how_picks_were_received_and_to_nothing_else() -> None:
+    none, few, some, many = (default_fusion(25.0, n).weights for n in (0, 60, 90, 5_000))
+    assert none == few == DEFAULT.weights
+    assert many[RECEPTION][0] == 2 * few[RECEPTION][0]
+    assert few[RECEPTION] < some[RECEPTION] < many[RECEPTION]
+    assert {name for name in many if few[name] != many[name]} == {RECEPTION}

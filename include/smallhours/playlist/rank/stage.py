@@ -166,7 +166,8 @@ def _read_context(
 
 
 def _default_fusion(listener_context: ListenerContext) -> Fusion:
-    return default_fusion(listener_context.space.tags_per_track)
+    picks = len(listener_context.evidence.picks)
+    return default_fusion(listener_context.space.tags_per_track, picks)
 
 
 def _settings_by_intent(

@@ -79,6 +79,11 @@ DEFAULT_WEIGHTS: Mapping[str, tuple[float, float]] = MappingProxyType(
 # numbers of tags its weight grows in a line: with 4.5 tags a track it has three quarters.
 FEW_TAGS, FULL_TAGS = 3.0, 6.0
 SHARE_WITH_FEW_TAGS = 0.5
+# The reception of our own picks is learned from picks, and many of them say more. Between these two
+# numbers of picks its weight grows in a line, to twice as much: with 90 picks it is 1.5 times as
+# large (docs/benchmarks.md, "Simulation").
+FEW_PICKS, MANY_PICKS = 60, 120
+FACTOR_WITH_MANY_PICKS = 2.0
 
 
 def rank_column(values: Floats, among: Flags) -> Floats:
@@ -183,16 +188,27 @@ class Fusion:
 DEFAULT = Fusion(DEFAULT_WEIGHTS)
 
 
-def default_fusion(tags_per_track: float) -> Fusion:
-    """Return the default weights for a catalog with so many tags a track.
+def default_fusion(tags_per_track: float, picks: int = 0) -> Fusion:
+    """Return the default weights by what there is to learn from.
+
+    Args:
+        tags_per_track: Mean number of tags of a track in the catalog.
+        picks: Number of the listener's past picks whose reception is known.
 
     >>> [default_fusion(tags).weights["p_like"][0] for tags in (2.0, 4.5, 20.0)]
     [1.75, 2.625, 3.5]
+    >>> [default_fusion(20.0, picks).weights["reception"][0] for picks in (0, 90, 500)]
+    [4.0, 6.0, 8.0]
     """
-    richness = np.clip((tags_per_track - FEW_TAGS) / (FULL_TAGS - FEW_TAGS), 0.0, 1.0)
-    share = SHARE_WITH_FEW_TAGS + (1 - SHARE_WITH_FEW_TAGS) * float(richness)
-    rank, z = DEFAULT_WEIGHTS[P_LIKE]
-    return Fusion({**DEFAULT_WEIGHTS, P_LIKE: (rank * share, z * share)})
+    tags = [FEW_TAGS, FULL_TAGS], [SHARE_WITH_FEW_TAGS, 1.0]
+    received = [FEW_PICKS, MANY_PICKS], [1.0, FACTOR_WITH_MANY_PICKS]
+    factors = {P_LIKE: np.interp(tags_per_track, *tags), RECEPTION: np.interp(picks, *received)}
+    weights = {
+        name: (rank * float(factors[name]), z * float(factors[name]))
+        for name, (rank, z) in DEFAULT_WEIGHTS.items()
+        if name in factors
+    }
+    return Fusion({**DEFAULT_WEIGHTS, **weights})
 
 
 def _bounds(weights: Floats) -> tuple[Floats, Floats]:
