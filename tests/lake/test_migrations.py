@@ -9,15 +9,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from smallhours.errors import LakeError
 from smallhours.identity import artist_key_in, identify
+from smallhours.lake import delta_writes
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.migrations import VERSION, open_to_read, prepare, refuse_newer
+from smallhours.lake.parquet import encode
+from smallhours.lake.partition import path_of
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import (
     ARTIST_TAGS,
@@ -279,3 +283,52 @@ def test_a_catalog_in_more_files_is_read_whole_and_comes_into_fewer(tmp_path: Pa
     assert sorted(found["artist_key"]) == sorted(artists)
     assert found["prefix"].tolist() == found["artist_key"].map(prefix_of).tolist()
     assert len(lake.partitions(ARTIST_TAGS)) == 16
+
+
+def test_neighbours_come_in_the_order_of_their_seeds(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    rows = pd.DataFrame(
+        {
+            "kind": ["artist", "artist", "track"],
+            "seed_key": ["abba", "zz top", "abba · fernando"],
+            "source": "lastfm",
+            "neighbour_key": ["low", "low", "low · lullaby"],
+            "artist": "Low",
+            "title": ["", "", "Lullaby"],
+            "mbid": None,
+            "match": 1.0,
+            "rank": 1,
+            "fetched_at": pd.Timestamp("2026-11-01").date(),
+        }
+    )
+    by_kind = pa.Table.from_pandas(rows, schema=SIMILAR.schema, preserve_index=False)
+    part = {"prefix": "03"}
+    lake.files.replace(path_of(SIMILAR, ("03",)), encode(by_kind))
+    lake.files.replace(".format", b'{"version": 3}')
+    assert len(open_to_read(lake.url).frame(SIMILAR)) == 3
+    prepare(lake)
+    stored = pq.read_table(lake.path(SIMILAR, part))
+    assert stored["seed_key"].to_pylist() == ["abba", "abba · fernando", "zz top"]
+    assert json.loads(lake.files.read(".format")) == {"version": VERSION}
+
+
+def test_a_migration_writes_the_rows_of_a_delta_where_they_belong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delta_writes, "MIN_PARTITION_BYTES", 1)
+    lake = Lake(str(tmp_path))
+    row = {
+        "artist_key": "low", "artist": "Low", "source": "lastfm", "tag": "folk", "count": 1,
+        "fetched_at": pd.Timestamp("2026-11-01").date(), "prefix": prefix_of("low"),
+    }  # fmt: skip
+    lake.merge(ARTIST_TAGS, pd.DataFrame([row]))
+    lake.merge(ARTIST_TAGS, pd.DataFrame([row | {"count": 2}]))
+    assert lake.files.list(".delta")
+    before = lake.read(ARTIST_TAGS)
+    lake.files.replace(".format", b'{"version": 2}')
+    prepare(lake)
+    assert not lake.files.list(".delta")
+    assert lake.read(ARTIST_TAGS).equals(before)
+    assert pq.read_table(lake.path(ARTIST_TAGS, {"prefix": prefix_of("low")}))[
+        "count"
+    ].to_pylist() == [2]

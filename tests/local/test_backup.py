@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from smallhours.catalog.told_lengths import NOTE
+from smallhours.lake.delta import Delta, path_of_delta, with_prefix
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import PLAYS
+from smallhours.lake.tables import PLAYS, TRACKS
 from smallhours.local.airflow import AirflowHome, LocalAirflow
 from smallhours.local.archive import BackupError, unpack
 from smallhours.local.running import hold_home
@@ -95,7 +96,10 @@ def original(old: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("original") / "home"
     shutil.copytree(old, folder)
     prepare(folder)
-    Lake(str(folder / "data")).files.replace(NOTE, b"{}")
+    files = Lake(str(folder / "data")).files
+    files.replace(NOTE, b"{}")
+    delta = Delta(TRACKS, with_prefix(TRACKS).schema.empty_table())
+    files.replace(path_of_delta(TRACKS), delta.encoded())
     return folder
 
 
@@ -135,7 +139,8 @@ def test_what_was_backed_up_comes_back_in_an_empty_folder(
 
     assert code == 0, said
     assert data(tmp_path) == data(original)
-    assert (tmp_path / "data" / NOTE).exists()
+    for hidden in (NOTE, path_of_delta(TRACKS)):
+        assert (tmp_path / "data" / hidden).exists()
     assert connections(tmp_path) == connections(original) != []
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         ".airflow",

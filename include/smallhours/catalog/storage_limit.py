@@ -47,13 +47,13 @@ def footprint(lake: Lake) -> dict[str, int]:
 
     `tracks` counts whole: most of it was first heard of there.
     """
-    found = {table.name: _bytes_of(lake, table) for table in (TRACKS, TAG_NAMES)}
+    found = {table.name: lake.size_of(table) for table in (TRACKS, TAG_NAMES)}
     for table in (TRACK_TAGS, ARTIST_TAGS, SIMILAR, AUDIO_FEATURES):
-        found[table.name] = int(_bytes_of(lake, table) * _share_of_lastfm(lake, table))
-    found[PLAYS.name] = int(_bytes_of(lake, PLAYS) * _share_of_scrobbles(lake))
+        found[table.name] = int(lake.size_of(table) * _share_of_lastfm(lake, table))
+    found[PLAYS.name] = int(lake.size_of(PLAYS) * _share_of_scrobbles(lake))
     loved = lake.read(LIBRARY, columns=["signal"])["signal"]
     share = pc.mean(pc.cast(pc.equal(loved, Signal.LOVED), "float64")).as_py() or 0.0
-    found[LIBRARY.name] = int(_bytes_of(lake, LIBRARY) * share)
+    found[LIBRARY.name] = int(lake.size_of(LIBRARY) * share)
     return found
 
 
@@ -72,7 +72,7 @@ def enforce_limit(lake: Lake, megabytes: float, *, night: dt.date, fresh_days: i
         `lastfm_rows_dropped`, and `lastfm_over` when nothing is left that may go.
     """
     # Which rows are Last.fm's is read only where the tables hold more than they may.
-    at_most = sum(_bytes_of(lake, table) for table in _TABLES)
+    at_most = sum(lake.size_of(table) for table in _TABLES)
     if at_most <= megabytes * MEGABYTE:
         return {"lastfm_megabytes_at_most": _rounded(at_most)}
     total = sum(footprint(lake).values())
@@ -114,7 +114,7 @@ def _drop(lake: Lake, excess: int, *, oldest_fresh: dt.date) -> int:
         (ARTIST_TAGS, ["artist_key"], {artist_key_in(track) for track in wanted}),
         (SIMILAR, ["kind", "seed_key"], None),
     ):
-        size = int(_bytes_of(lake, table) * _share_of_lastfm(lake, table))
+        size = int(lake.size_of(table) * _share_of_lastfm(lake, table))
         if excess <= 0 or not size:
             continue
         stored = lake.frame(
@@ -163,10 +163,6 @@ def _share_of_scrobbles(lake: Lake) -> float:
     flat = pc.equal(pc.list_flatten(sources), "lastfm")
     # A play lists each source once.
     return float(pc.sum(flat).as_py() or 0) / len(sources)
-
-
-def _bytes_of(lake: Lake, table: Table) -> int:
-    return sum(lake.files.sizes(table.name).values())
 
 
 def _rounded(size: int) -> float:

@@ -100,7 +100,7 @@ def _table(lake: Lake, name: str, files: int) -> Finding:
         rows = lake.read(table, columns=list(table.key[:1])).num_rows
     except LakeError as error:
         return bad(f"table {name}", error.what, error.remedy)
-    size = sum(len(lake.files.read(path)) for path in lake.files.list(name) if not _hidden(path))
+    size = lake.size_of(table)
     return good(f"table {name}", f"{rows:,} rows, {files} files, {size / 1e6:.1f} MB")
 
 

@@ -54,6 +54,10 @@ FROM read_parquet('data/plays/**/*.parquet', hive_types_autocast = false);
 import polars; polars.read_parquet("data/plays/**/*.parquet", hive_partitioning=True)
 ```
 
+Of a table with the partition `prefix`, what was written last may stand in one more file,
+`data/.delta/tracks/part.parquet`, with the prefix as a column. Of a track, an artist, a tag or a
+seed that is in it (the first column of the key), its rows count, and none of the others.
+
 A column `source` says who told a row. What they told is under their terms:
 
 - `lastfm`: Last.fm's terms: no commercial use, and 100 MB at most (`catalog.lastfm_megabytes`).

@@ -45,7 +45,14 @@ Change = Callable[[bytes | None], bytes | None]
 
 
 class Files(Protocol):
-    """A tree of files. Paths are relative to its root, with `/` between their parts."""
+    """A tree of files. Paths are relative to its root, with `/` between their parts.
+
+    Attributes:
+        conditional: Whether conditions keep writers apart, by the version that each has read, and
+            not locks.
+    """
+
+    conditional: bool
 
     def address(self, path: str) -> str:
         """Return the path or URL by which a person finds the file."""
@@ -102,6 +109,9 @@ class Files(Protocol):
             LakeError: It can't be read.
             LakeUnwritable: It can't be written; the old content is still there.
         """
+
+    def look_again(self) -> None:
+        """Forget what was read, so that it is seen as it is by now."""
 
     def remove(self, path: str) -> None:
         """Remove a file; it may be gone already.
@@ -184,6 +194,8 @@ class Disk:
 class LocalFiles:
     """Files in a folder of this machine."""
 
+    conditional = False
+
     def __init__(self, root: Path, *, disk: Disk | None = None) -> None:
         self.root = root
         self._disk = disk or Disk()
@@ -258,6 +270,9 @@ class LocalFiles:
             elif new is not None and new is not old:
                 self.replace(path, new)
         return 0
+
+    def look_again(self) -> None:
+        """Do nothing: each file is looked at before its content is used again."""
 
     def remove(self, path: str) -> None:
         """Remove a file and what a crashed write may have left beside it."""

@@ -71,6 +71,8 @@ class ObjectFiles:
         downloads: What this machine's processes have read before.
     """
 
+    conditional = True
+
     def __init__(
         self,
         store: Any,
@@ -140,6 +142,13 @@ class ObjectFiles:
             time.sleep(secrets.randbelow(min(20 * 2 ** min(trial, 6), _MAX_PAUSE_MS)) / 1000)
         raise unwritable(self.address(path), "other workers keep changing it")
 
+    def look_again(self) -> None:
+        """Forget what was listed and read; the store is listed anew."""
+        with self._guard:
+            self._looked, self._kept_bytes = False, 0
+            for known in (self._listed, self._paths, self._read):
+                known.clear()
+
     def remove(self, path: str) -> None:
         """Remove the file with one DELETE."""
         with contextlib.suppress(FileNotFoundError), self._write_errors(path):
@@ -150,10 +159,7 @@ class ObjectFiles:
     def lock(self, path: str) -> Iterator[None]:
         """Hold the lock of one path among all workers, by a lease that is renewed meanwhile."""
         with hold_lease(self, f".locks/{path}", self._lease_s):
-            with self._guard:  # what others did before they let go must be seen
-                self._looked, self._kept_bytes = False, 0
-                for known in (self._listed, self._paths, self._read):
-                    known.clear()
+            self.look_again()  # what others did before they let go must be seen
             yield
 
     def check_writable(self) -> None:

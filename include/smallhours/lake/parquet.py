@@ -51,11 +51,15 @@ _FORMAT = ds.ParquetFileFormat(
 )
 
 
-def encode(rows: pa.Table) -> bytes:
+def encode(rows: pa.Table, *, about: Mapping[str, str] | None = None) -> bytes:
     """Return the rows as a Parquet file: zstd, dictionaries, statistics, checksums, no pandas.
 
     Where most values of a column differ, a dictionary would only enlarge it: moments are stored as
     differences then, and long numbers byte by byte.
+
+    Args:
+        rows: The rows.
+        about: What else the file tells of itself.
     """
     numbers = {
         name: way for name in rows.schema.names if (way := _number_encoding(rows[name])) is not None
@@ -67,9 +71,10 @@ def encode(rows: pa.Table) -> bytes:
         if field.name not in numbers
     ]
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        rows.replace_schema_metadata(None),
+    rows = rows.replace_schema_metadata(None)
+    with pq.ParquetWriter(
         sink,
+        rows.schema,
         compression="zstd",
         compression_level=9,
         use_dictionary=others,
@@ -79,7 +84,10 @@ def encode(rows: pa.Table) -> bytes:
         store_schema=False,
         version="2.6",
         data_page_version="1.0",
-    )
+    ) as writer:
+        writer.write_table(rows)
+        if about:
+            writer.add_key_value_metadata(about)
     return bytes(sink.getvalue().to_pybytes())
 
 
@@ -127,7 +135,8 @@ def decode(
     values = [pc.equal(pc.field(name), pc.scalar(partition[name])) for name in table.partition]
     try:
         fragment = _FORMAT.make_fragment(
-            pa.BufferReader(data), partition_expression=functools.reduce(operator.and_, values)
+            pa.BufferReader(data),
+            partition_expression=functools.reduce(operator.and_, values) if values else None,
         )
         _check_file(table, fragment.physical_schema, names, address)
         if any(

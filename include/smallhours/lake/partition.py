@@ -15,7 +15,7 @@ only the rows around them are sorted.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
@@ -104,9 +104,23 @@ def partition_columns(table: Table, values: PartitionValues) -> Mapping[str, str
 
 
 def apply_change(
-    files: Files, table: Table, values: PartitionValues, wanted: PartitionChange
+    files: Files,
+    table: Table,
+    values: PartitionValues,
+    wanted: PartitionChange,
+    *,
+    recent: pa.Table | None = None,
+    check: Callable[[bytes | None], None] | None = None,
 ) -> MergeReport:
     """Change the rows of one partition; write its file only if rows change.
+
+    Args:
+        files: The lake's files.
+        table: The table.
+        values: The partition.
+        wanted: What changes.
+        recent: The delta's rows of the partition, which are merged into its file.
+        check: Looks at the file before it is changed, and raises an error if it must not be.
 
     Raises:
         CorruptFile: The file is truncated, damaged, or not Parquet.
@@ -119,11 +133,17 @@ def apply_change(
 
     def change(data: bytes | None) -> bytes | None:
         nonlocal report
-        merged = _changed_rows(table, values, wanted, data, address)
-        written = encode(merged.rows) if merged.changed and len(merged.rows) else None
+        if check is not None:
+            check(data)
+        old = _rewritable_rows(table, values, data, address)
+        if recent is not None and len(recent):
+            old = overlaid(old, recent, pc.unique(recent[table.key[0]]), table.key[0])
+        merged = changed_rows(table, old, wanted, address)
+        changed = merged.changed or bool(recent is not None and len(recent))
+        written = encode(merged.rows) if changed and len(merged.rows) else None
         report = MergeReport(
             partitions_read=int(data is not None),
-            partitions_written=int(merged.changed),
+            partitions_written=int(changed),
             rows_added=merged.added,
             rows_updated=merged.updated,
             rows_unchanged=merged.unchanged,
@@ -131,26 +151,35 @@ def apply_change(
             bytes_read=len(data or b""),
             bytes_written=len(written or b""),
         )
-        return written if merged.changed else data
+        return written if changed else data
 
     conflicts = files.update(path, change, empty=encode(table.schema.empty_table()))
     return replace(report, conflicts=conflicts)
 
 
-def _changed_rows(
-    table: Table,
-    values: PartitionValues,
-    wanted: PartitionChange,
-    data: bytes | None,
-    address: str,
-) -> "Merged":
-    """Return the rows of a file with a change applied to them."""
-    old = table.schema.empty_table()
-    if data is not None:
-        old = decode(table, data, address, partition=partition_columns(table, values)).cast(
-            table.schema
-        )
-        check_rewritable(table, data, address)
+def _rewritable_rows(
+    table: Table, values: PartitionValues, data: bytes | None, address: str
+) -> pa.Table:
+    """Return the rows of a file that may be replaced; None stands for no file."""
+    if data is None:
+        return table.schema.empty_table()
+    rows = decode(table, data, address, partition=partition_columns(table, values))
+    check_rewritable(table, data, address)
+    return rows.cast(table.schema)
+
+
+def changed_rows(table: Table, old: pa.Table, wanted: PartitionChange, address: str) -> "Merged":
+    """Return rows of a partition with a change applied to them.
+
+    Args:
+        table: The table.
+        old: The rows.
+        wanted: What changes.
+        address: Where the rows are from, for error messages.
+
+    Raises:
+        SchemaMismatch: Two of the rows have the same key.
+    """
     goes = np.zeros(len(old), dtype=bool)
     try:
         if wanted.delete is not None:
@@ -163,6 +192,19 @@ def _changed_rows(
         return merge_rows(table.key, old, wanted.new, goes)
     except RepeatedKey as error:
         raise file_mismatch(table, address, "two rows have the same key") from error
+
+
+def overlaid(old: pa.Table, recent: pa.Table, owners: pa.Array, owner: str) -> pa.Table:
+    """Return a partition's rows, those of a delta in the place of all old ones of their owners.
+
+    Args:
+        old: Rows of the partition's file, sorted by key.
+        recent: The delta's rows of the partition, in the same columns.
+        owners: Whose rows stand in the delta, be they in `recent` or not.
+        owner: The column that names an owner, the first of the key.
+    """
+    rest = old.filter(pc.invert(pc.is_in(old[owner], value_set=owners)))
+    return interleave(rest, recent, owner)
 
 
 class RepeatedKey(Exception):
@@ -206,7 +248,7 @@ def merge_rows(
     merged = _merged(key, old.filter(near), new, dropped[near])
     if not merged.changed:
         return replace(merged, rows=old)
-    return replace(merged, rows=_interleave(old.filter(~near), merged.rows, key[0]))
+    return replace(merged, rows=interleave(old.filter(~near), merged.rows, key[0]))
 
 
 def _merged(key: Sequence[str], old: pa.Table, new: pa.Table, dropped: npt.NDArray[Any]) -> Merged:
@@ -239,7 +281,7 @@ def _ascending(key: Sequence[str], rows: pa.Table) -> bool:
     return bool(less.all())
 
 
-def _interleave(rest: pa.Table, some: pa.Table, by: str) -> pa.Table:
+def interleave(rest: pa.Table, some: pa.Table, by: str) -> pa.Table:
     """Return two sorted tables merged into one; no value of the column `by` may be in both."""
     if not len(some):
         return rest.combine_chunks()

@@ -24,6 +24,8 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from smallhours.errors import CorruptFile, SchemaMismatch
+from smallhours.lake.delta import Delta, folder_of_delta, has_delta
+from smallhours.lake.delta_writes import change_table
 from smallhours.lake.files import Files, open_files
 from smallhours.lake.packs import find_pack, write_pack
 from smallhours.lake.parquet import decode, with_partition
@@ -110,7 +112,11 @@ class Lake:
             # A filter that can't be evaluated is the caller's mistake, not a corrupt file.
             with_partition(table).empty_table().filter(filters)
 
-        def load(part: PartitionValues) -> pa.Table:
+        # Before the partitions: what is merged into them meanwhile is read twice then, not never.
+        delta = self._delta(table)
+        parts = self._parts(table, where)
+
+        def stored(part: PartitionValues, columns: Sequence[str]) -> pa.Table | None:
             try:
                 data = self.files.read(path_of(table, part))
             except FileNotFoundError:
@@ -120,11 +126,15 @@ class Lake:
                 data,
                 self._address(table, part),
                 partition=partition_columns(table, part),
-                columns=names,
+                columns=columns,
                 filters=filters,
             )
 
-        parts = self._parts(table, where)
+        def load(part: PartitionValues) -> pa.Table | None:
+            if delta is None:
+                return stored(part, names)
+            return delta.over(part, names, filters, lambda columns: stored(part, columns))
+
         packed = []
         if (pack := find_pack(self.files, table, parts)) is not None:
             with contextlib.suppress(CorruptFile, SchemaMismatch):
@@ -200,15 +210,21 @@ class Lake:
             touched |= set(self._parts(table, partition))
 
         empty = table.schema.empty_table()
-
-        def write(part: PartitionValues) -> MergeReport:
-            wanted = PartitionChange(new.get(part, empty), gone.get(part), replace, tuple(whole))
-            return apply_change(self.files, table, part, wanted)
-
+        changes = {
+            part: PartitionChange(new.get(part, empty), gone.get(part), replace, tuple(whole))
+            for part in sorted(touched)
+        }
         # Months are written in their order: where a sync resumes is read from the newest.
-        writers = _WRITERS if table.partition == ("prefix",) else 1
+        writers = _WRITERS if has_delta(table) else 1
         with ThreadPoolExecutor(writers, "lake") as pool:
-            report = sum(pool.map(write, sorted(touched)), MergeReport())
+            if has_delta(table):
+                report = change_table(self.files, table, changes, pool)
+            else:
+
+                def write(part: PartitionValues) -> MergeReport:
+                    return apply_change(self.files, table, part, changes[part])
+
+                report = sum(pool.map(write, changes), MergeReport())
         self.conflicts += report.conflicts
         return report
 
@@ -239,6 +255,22 @@ class Lake:
         """
         write_pack(self.files, table, self._parts(table, {"listener": listener}), before)
 
+    def stamps(self, table: Table) -> dict[str, str]:
+        """Return, for each prefix of a catalog table, what differs when other rows are in it."""
+        delta = Delta.of(self.files, table)
+        found = {}
+        for path, stamp in self.files.stamps(table.name).items():
+            if (part := values_of_path(table, path)) is not None:
+                found[part[0]] = f"{stamp} {delta.stamp(part)}"
+        return found
+
+    def size_of(self, table: Table) -> int:
+        """Return how many bytes a table's files have, where they are known."""
+        sizes = self.files.sizes(table.name)
+        if has_delta(table):
+            sizes |= self.files.sizes(folder_of_delta(table))
+        return sum(sizes.values())
+
     def partitions(self, table: Table) -> list[dict[str, str]]:
         """Return the values of the partition columns for which there are rows, sorted."""
         return [dict(partition_columns(table, part)) for part in self._parts(table, None)]
@@ -246,6 +278,11 @@ class Lake:
     def path(self, table: Table, partition: Mapping[str, str]) -> str:
         """Return the local path or the URL of a partition's file, which may not exist."""
         return self._address(table, tuple(partition[name] for name in table.partition))
+
+    def _delta(self, table: Table) -> Delta | None:
+        """Return a table's delta, if it has rows."""
+        delta = Delta.of(self.files, table) if has_delta(table) else None
+        return delta if delta is not None and len(delta.rows) else None
 
     def _address(self, table: Table, part: PartitionValues) -> str:
         return self.files.address(path_of(table, part))

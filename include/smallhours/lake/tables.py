@@ -287,7 +287,7 @@ SIMILAR = Table(
     "similar",
     "one neighbour of a track, an artist or a tag, from one source",
     ("prefix",),
-    ("kind", "seed_key", "source", "neighbour_key"),
+    ("seed_key", "kind", "source", "neighbour_key"),
     (
         Column(
             "kind",

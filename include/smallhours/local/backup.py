@@ -15,6 +15,7 @@ from pathlib import Path
 
 from smallhours import __version__
 from smallhours.catalog.told_lengths import NOTES
+from smallhours.lake.delta import FOLDER as DELTAS
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import TABLES
@@ -34,7 +35,7 @@ from smallhours.settings import Settings, load_settings, settings_path
 
 _SNAPSHOT = ".backup"
 # Of what is hidden at the lake's top, this is data; the rest is locks, rate limits and the like.
-_HIDDEN_DATA = frozenset({".format", ".migration", NOTES})
+_HIDDEN_DATA = frozenset({".format", ".migration", DELTAS, NOTES})
 _UNFINISHED = ".part.tmp"
 _MAX_ROUNDS = 20
 

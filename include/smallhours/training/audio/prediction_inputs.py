@@ -45,8 +45,8 @@ class PredictionInputs:
         """Read them; take this before the files are read."""
         stamps: dict[str, dict[str, str]] = defaultdict(dict)
         for table in _BY_PREFIX:
-            for path, stamp in lake.files.stamps(table.name).items():
-                stamps[path.split("/")[1].removeprefix("prefix=")][path] = stamp
+            for prefix, stamp in lake.stamps(table).items():
+                stamps[prefix][table.name] = stamp
         registry = Registry.of(lake)
 
         def in_use(owner: str) -> str | None:
@@ -57,7 +57,7 @@ class PredictionInputs:
             in_use(listener) or in_use(SHARED),
             others,
             {
-                **lake.files.stamps(TAG_NAMES.name),
+                **lake.stamps(TAG_NAMES),
                 "sources": " ".join(settings.training.sources),
                 "others": " ".join(sorted(others)),
             },
