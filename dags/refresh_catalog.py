@@ -2,7 +2,8 @@
 
 It starts for a listener when `sync_listening` has read their night, and asks Last.fm and ReccoBeats
 only for what the lake does not know yet or has not asked for in a long time. The catalog is shared
-between listeners, so that one of them at a time works on it.
+between listeners, whose runs go on at once: they share the services' rates, and what one of them
+was answered the others don't ask.
 """
 
 from airflow.sdk import chain, dag
@@ -24,7 +25,7 @@ from smallhours.orchestration.tasks import MAX_RUN_TIME, dag_options, stage
 @dag(
     schedule=after(PLAYS & LIBRARY & FEEDBACK),
     params=night_params(settings_at_parse_time()),
-    max_active_runs=1,
+    max_active_runs=4,
     dagrun_timeout=MAX_RUN_TIME,
     **dag_options("refresh_catalog", __doc__),
 )

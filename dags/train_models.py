@@ -1,20 +1,21 @@
 """Learns what a listener likes and what tracks sound like, and measures the ranking.
 
-It starts for a listener when their catalog is fresh. Their taste is theirs alone, so that several
-listeners' runs go on at once. The audio models serve all of them: one run at a time looks whether
-there is something new to learn from, while the others wait for it.
+It starts for a listener when their candidates are gathered, which comes last in their catalog.
+Their taste is theirs alone, so that several listeners' runs go on at once. The audio models serve
+all of them: one run at a time looks whether there is something new to learn from, while the others
+wait for it.
 """
 
 from airflow.sdk import chain, dag
 
 from smallhours import training
 from smallhours.orchestration.params import night_params, settings_at_parse_time
-from smallhours.orchestration.scheduling import AUDIO_FEATURES, CANDIDATES, MODELS, TAGS, after
+from smallhours.orchestration.scheduling import CANDIDATES, MODELS, after
 from smallhours.orchestration.tasks import MAX_RUN_TIME, dag_options, stage
 
 
 @dag(
-    schedule=after(TAGS & AUDIO_FEATURES & CANDIDATES),
+    schedule=after(CANDIDATES),
     params=night_params(settings_at_parse_time()),
     max_active_runs=4,
     dagrun_timeout=MAX_RUN_TIME,

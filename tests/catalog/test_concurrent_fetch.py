@@ -11,7 +11,14 @@ from functools import partial
 import pytest
 
 from smallhours.catalog import concurrent_fetch
-from smallhours.catalog.concurrent_fetch import MAX_UNSTORED, Fetch, by_partition, fetch_all
+from smallhours.catalog.concurrent_fetch import (
+    LOOK_AGAIN,
+    MAX_UNSTORED,
+    Fetch,
+    by_partition,
+    fetch_all,
+    fetch_due,
+)
 from smallhours.errors import (
     BrokenReply,
     NotFound,
@@ -253,3 +260,22 @@ def test_questions_about_the_same_file_come_together_within_each_hundred() -> No
         assert sorted(part) == sorted(artists[at : at + 100])
         prefixes = [prefix_of(each) for each in part]
         assert prefixes == sorted(prefixes)
+
+
+def test_what_another_run_was_answered_meanwhile_is_not_asked() -> None:
+    asked: list[int] = []
+    looked: list[int] = []
+
+    def still_due(some: Sequence[int]) -> Sequence[int]:
+        looked.append(len(some))
+        return [number for number in some if number % 2]
+
+    fetch: Fetch[int, int] = Fetch(lambda n: partial(int, n), lambda _: None, 0, str)
+    count = LOOK_AGAIN + 10
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            concurrent_fetch, "fetch_all", lambda questions, *_, **__: asked.extend(questions)
+        )
+        fetch_due(range(count), fetch, Tally(), still_due=still_due)
+    assert looked == [10]
+    assert sorted(asked) == [n for n in range(count) if n < LOOK_AGAIN or n % 2]

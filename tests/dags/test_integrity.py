@@ -81,7 +81,7 @@ def test_a_run_that_waits_for_approval_outlives_the_longest_wait(
 
 
 # Of these, several listeners' runs go on at once; locks keep apart what one run at a time may do.
-SIDE_BY_SIDE = {"train_models", "write_playlist"}
+SIDE_BY_SIDE = {"refresh_catalog", "train_models", "write_playlist"}
 
 
 @pytest.mark.parametrize("name", sorted({*DAGS} - SIDE_BY_SIDE))
@@ -90,7 +90,7 @@ def test_what_is_triggered_twice_runs_one_after_the_other(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SIDE_BY_SIDE))
-def test_a_listener_does_not_wait_for_anothers_models_or_list(name: str) -> None:
+def test_a_listener_does_not_wait_for_anothers_catalog_models_or_list(name: str) -> None:
     assert load_dag(name).max_active_runs > 1
 
 

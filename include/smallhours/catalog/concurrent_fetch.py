@@ -33,6 +33,8 @@ STORE_EVERY_S = 2.0
 MAX_UNSTORED = 10
 # Questions among which the order is free; see `by_partition`.
 REORDERED = 100
+# Questions after which it is looked which of the others are still to be asked.
+LOOK_AGAIN = 500
 # A batch is stored no sooner than so many times the time that storing the last one took.
 PAUSE_PER_STORE_TIME = 2.0
 
@@ -117,6 +119,31 @@ def fetch_all(
         fetch.store(answers)
     if ending is not None:
         raise ending
+
+
+def fetch_due(
+    due: Sequence[Request],
+    fetch: Fetch[Request, Reply],
+    tally: Tally,
+    *,
+    still_due: Callable[[Sequence[Request]], Sequence[Request]],
+) -> None:
+    """Ask questions as `fetch_all` does, and look now and then which are still to be asked.
+
+    Runs of other listeners go on at the same time, and may be answered some of them.
+
+    Args:
+        due: What to ask, the most important first.
+        fetch: How.
+        tally: As in `fetch_all`.
+        still_due: Returns which of some questions nobody was answered yet.
+
+    Raises:
+        ServiceError: as `fetch_all` does.
+    """
+    for at in range(0, len(due), LOOK_AGAIN):
+        some = due[at : at + LOOK_AGAIN]
+        fetch_all(by_partition(still_due(some) if at else some, fetch), fetch, tally)
 
 
 def by_partition(questions: Sequence[Request], fetch: Fetch[Request, Reply]) -> list[Request]:

@@ -5,7 +5,8 @@ artists that are near theirs.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,8 @@ from smallhours.lake.tables import ARTIST_TAGS, SIMILAR, TRACK_TAGS, TRACKS
 from smallhours.nights import Night
 from smallhours.settings import CatalogSettings, Settings
 from smallhours.vocabulary import CatalogSource
+
+Question = TypeVar("Question", bound=tuple[str, ...])
 
 # The figure in `metrics` about what a night's candidates rest on.
 EVIDENCE, OLD_SHARE = "evidence", "old_share"
@@ -98,6 +101,33 @@ def due_for_lastfm(
         night=night.date,
         fresh_days=settings.catalog.fresh_days,
     )
+
+
+def untagged(
+    lake: Lake,
+    table: Table,
+    key: str,
+    questions: Sequence[Question],
+    settings: Settings,
+    night: Night,
+) -> Sequence[Question]:
+    """Return which of some questions about tags, that begin with their key, are still due."""
+    lake.files.look_again()
+    wanted = pd.Series(1.0, index=[question[0] for question in questions])
+    due = set(due_for_lastfm(lake, table, key, wanted, settings, night))
+    return [question for question in questions if question[0] in due]
+
+
+def still_unanswered(
+    lake: Lake, source: CatalogSource, settings: Settings, night: Night
+) -> Callable[[Sequence[Seed]], Sequence[Seed]]:
+    """Return a function from seeds to those that nobody was answered meanwhile."""
+
+    def look(seeds: Sequence[Seed]) -> Sequence[Seed]:
+        lake.files.look_again()
+        return unanswered(lake, seeds, source, settings, night)
+
+    return look
 
 
 def unanswered(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from smallhours.catalog import feature_sources, features, storage_limit
 from smallhours.catalog.candidates import heard_weights, weights_of
-from smallhours.catalog.concurrent_fetch import by_partition, fetch_all
+from smallhours.catalog.concurrent_fetch import fetch_due
 from smallhours.catalog.lastfm_fetch import artist_tags, neighbours_of, track_tags
 from smallhours.catalog.listenbrainz_fetch import ListenBrainzNeighbours
 from smallhours.catalog.recordings import RecordingFetch, lookups_on
@@ -23,7 +23,9 @@ from smallhours.catalog.seeds import (
     heard_artists,
     night_seeds,
     old_share,
+    still_unanswered,
     unanswered,
+    untagged,
 )
 from smallhours.catalog.tag_names import refresh_names
 from smallhours.catalog.tracks import add_tracks, heard_tracks
@@ -91,11 +93,19 @@ def fetch_neighbours(
             if open_to_us:
                 about = artist_tags(lake, lastfm, night=night.date)
                 artists = heard_artists(listener, lake, heard, settings=settings, night=night)
-                fetch_all(by_partition(artists, about), about, tally)
+                fetch_due(
+                    artists,
+                    about,
+                    tally,
+                    still_due=lambda some: untagged(
+                        lake, ARTIST_TAGS, "artist_key", some, settings, night
+                    ),
+                )
                 with neighbours_of(lake, lastfm, night=night.date) as near:
                     for seeds in night_seeds(listener, lake, heard, settings=settings, night=night):
                         due = unanswered(lake, seeds, CatalogSource.LASTFM, settings, night)
-                        fetch_all(by_partition(due, near), near, tally)
+                        still = still_unanswered(lake, CatalogSource.LASTFM, settings, night)
+                        fetch_due(due, near, tally, still_due=still)
         calls["lastfm_calls"] = lastfm.calls.total()
     if listenbrainz is not None:
         tally = aside.tally(listenbrainz)
@@ -126,7 +136,8 @@ def _ask_listenbrainz(
         due = unanswered(lake, seeds, CatalogSource.LISTENBRAINZ, settings, night)
         answerable = [seed for seed in due if near.can_answer(seed)]
         asked = near.fetch(lake, night=night.date)
-        fetch_all(by_partition(answerable, asked), asked, tally)
+        still = still_unanswered(lake, CatalogSource.LISTENBRAINZ, settings, night)
+        fetch_due(answerable, asked, tally, still_due=still)
 
 
 def _recordings(
@@ -232,11 +243,25 @@ def _ask_lastfm_tags(
         if open_to_us:
             try:
                 of_artists = artist_tags(lake, lastfm, night=night.date)
-                fetch_all(by_partition(named_artists, of_artists), of_artists, tally)
+                fetch_due(
+                    named_artists,
+                    of_artists,
+                    tally,
+                    still_due=lambda some: untagged(
+                        lake, ARTIST_TAGS, "artist_key", some, settings, night
+                    ),
+                )
             finally:
                 artists_asked = tally.answered
             of_tracks = track_tags(lake, lastfm, night=night.date)
-            fetch_all(by_partition(named_tracks, of_tracks), of_tracks, tally)
+            fetch_due(
+                named_tracks,
+                of_tracks,
+                tally,
+                still_due=lambda some: untagged(
+                    lake, TRACK_TAGS, "track_key", some, settings, night
+                ),
+            )
     left = due - tally.answered
     return {
         "artists_asked": artists_asked,

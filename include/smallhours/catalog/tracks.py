@@ -33,11 +33,15 @@ def add_tracks(lake: Lake, named: pd.DataFrame, *, night: dt.date) -> MergeRepor
     fresh = new[known].reset_index(drop=True)
     # What is stored wins, but for a gap, or for a Spotify id where there was only a miss.
     found = old["spotify_id"].isna() & fresh["spotify_id"].notna()
+    filled = found
     for column in ("spotify_id", "spotify_method", "spotify_score", "spotify_at"):
         old[column] = old[column].astype(object).where(~found, fresh[column].astype(object))
     for column in ("album", "released", "duration_ms", "listeners", "mbid", "isrc"):
         gap = old[column].isna() & fresh[column].notna()
         old[column] = old[column].astype(object).where(~gap, fresh[column].astype(object))
+        filled = filled | gap
+    # The others are left out: another run may be filling their gaps.
+    old = old[filled]
     rows = pd.concat([old.astype(object), new.loc[~known, COLUMNS].astype(object)])
     rows["prefix"] = [prefix_of(key) for key in rows["artist_key"]]
     return lake.merge(TRACKS, rows)
