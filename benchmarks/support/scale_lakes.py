@@ -2,7 +2,7 @@
 
 A larger catalog is made of copies: every track, tag, neighbour and id again, by other artists, as
 other listeners would have brought them. Measured features of copies are from a source that may not
-be learned from: they are known, and there is nothing new to learn.
+be learned from, and those that are asked had nothing: there is nothing new to ask or to learn.
 """
 
 import datetime as dt
@@ -114,12 +114,19 @@ def _by_prefix(copies: list[pd.DataFrame]) -> Iterator[pd.DataFrame]:
 def _copy(table: Table, rows: pa.Table, at: int) -> pd.DataFrame:
     copy = _renamed(rows.to_pandas(), _NAMES[table], at)
     if table is AUDIO_FEATURES:
-        measured = copy["source"] != Provenance.PREDICTED
-        copy["source"] = copy["source"].where(~measured, Provenance.SPOTIFY)
-        copy = copy.drop_duplicates([*table.partition, *table.key])
+        copy = _measured_elsewhere(copy)
     owner = next(each for each in ("artist_key", "track_key", "seed_key") if each in copy)
     owners = copy[owner].map(artist_key_in)
     return copy.assign(prefix=owners.map({each: prefix_of(each) for each in owners.unique()}))
+
+
+def _measured_elsewhere(copy: pd.DataFrame) -> pd.DataFrame:
+    """Return features whose sources were asked and had nothing, and that Spotify measured."""
+    measured = copy["source"] != Provenance.PREDICTED
+    asked = copy[measured].drop_duplicates(["track_key", "source"]).assign(feature="", value=None)
+    copy["source"] = copy["source"].where(~measured, Provenance.SPOTIFY)
+    rows = pd.concat([copy, asked.astype(copy.dtypes)], ignore_index=True)
+    return rows.drop_duplicates([*AUDIO_FEATURES.partition, *AUDIO_FEATURES.key])
 
 
 def _renamed(rows: pd.DataFrame, names: tuple[str, ...] | list[str], at: int) -> pd.DataFrame:
