@@ -128,7 +128,6 @@ def fetch_from_source(
     has_id = pc.field(source.id_column).is_valid()
     known = lake.frame(TRACKS, columns=columns, filters=has_id).dropna().set_index("track_key")
     ids = known[source.id_column]
-    names = "audio features of " + known["artist"] + " – " + known["title"]
     stored = lake.frame(
         AUDIO_FEATURES,
         columns=["track_key", "fetched_at"],
@@ -138,6 +137,8 @@ def fetch_from_source(
     due = due_keys(
         weights.reindex(ids.index).fillna(0.0), answered, night=night, fresh_days=source.fresh_days
     )
+    known = known.loc[due]
+    names = "audio features of " + known["artist"] + " – " + known["title"]
     due = [key for key in due if tally.is_due(names[key])]
     asked = due[: source.most]
     found = 0

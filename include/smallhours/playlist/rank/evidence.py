@@ -149,16 +149,19 @@ def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = F
     votes = votes[votes["route"] != Route.BACKGROUND]
     plays = _read_plays(lake, listener, night=night)
     history = _read_history(lake, listener, plays, night=night)
-    tracks = lake.frame(TRACKS, columns=_OF_TRACKS)
-    began = tracks["first_seen"].min() if len(tracks) else None
+    ours = among("track_key", {*votes["track_key"], *history.tracks.index})
+    tracks = lake.frame(TRACKS, columns=_OF_TRACKS, filters=ours)
+    began = pc.min(lake.read(TRACKS, columns=["first_seen"])["first_seen"]).as_py()
     # A candidate without a name can't be shown or searched for.
     votes = votes[_among(votes["track_key"], set(tracks["track_key"]))].reset_index(drop=True)
     # A million rows name the same tracks and seeds again and again: numbers compare faster.
     votes = votes.astype(dict.fromkeys(["track_key", "route", "seed_key"], "category"))
     candidates = set(votes["track_key"].cat.categories)
     wanted = candidates | set(history.tracks.index) if familiar else candidates
-    listeners = complete_listeners(lake, tracks.set_index("track_key")["listeners"])
-    tracks = tracks.assign(listeners=listeners.to_numpy())
+    told = lake.frame(TRACKS, columns=["track_key", "listeners"])
+    known_by = told.drop_duplicates("track_key").set_index("track_key")["listeners"]
+    listeners = complete_listeners(lake, known_by)
+    tracks = tracks.assign(listeners=listeners.loc[tracks["track_key"]].to_numpy())
     tracks = tracks[_among(tracks["track_key"], wanted)].set_index("track_key").sort_index()
     return Evidence(
         votes=votes,
