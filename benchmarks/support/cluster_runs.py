@@ -58,6 +58,7 @@ timezone = "UTC"
 [listeners.{name}.playlist]
 size = 10
 shortest = 5
+not_again_nights = 5
 
 """
 
