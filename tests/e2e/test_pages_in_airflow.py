@@ -5,8 +5,9 @@ All tests share it: `home` is set up, and its first list made, as a listener doe
 
 import datetime as dt
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -25,8 +26,6 @@ from smallhours_sandbox.generate import generate_world
 from tests.e2e.browsing import CHROMIUM, GUEST, inside, invite_guest, logged_in, opened_browser
 from tests.e2e.first_list import make_the_first_list, open_page, take_picture
 from tests.e2e.installation import (
-    SMALL_CATALOG,
-    SMALL_WORLD,
     Installation,
     cron_in,
     write_features,
@@ -42,6 +41,17 @@ pytestmark = [
 ]
 
 LISTENER = "me"
+# Large enough for several lists that share no track, one of them of a single tag.
+WORLD: Mapping[str, Any] = {"artists": 200, "tracks": 2_000, "scrobbles": 1_000}
+CATALOG = """
+[catalog]
+seed_tracks = 20
+seed_artists = 15
+near_artists = 8
+seed_tags = 4
+foreign_tags = 4
+features_file = "features.csv"
+"""
 LONG_AGO = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
@@ -67,12 +77,12 @@ def home(
 
     Airflow requires a login, and has a guest beside the listener, who may only read.
     """
-    with Installation(tmp_path_factory.mktemp("home"), SMALL_WORLD) as made:
+    with Installation(tmp_path_factory.mktemp("home"), WORLD) as made:
         made.run("init", "--lastfm-user", "ada", "--timezone", "Europe/Dublin", "--no-spotify")
         made.schedule(cron_in(720, ZoneInfo("Europe/Dublin")))
-        write_features(made.folder / "features.csv", generate_world(seed=1983, **SMALL_WORLD))
+        write_features(made.folder / "features.csv", generate_world(seed=1983, **WORLD))
         with made.home.settings.open("a") as settings:
-            settings.write(f'{SMALL_CATALOG}features_file = "features.csv"\n')
+            settings.write(CATALOG)
         invite_guest(made.home.folder)
         with made.up():
             page = logged_in(browser, made.home)
