@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=30)]
+pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=60), pytest.mark.timeout(1800)]
 
-_START_S = 120
+_START_S = 600
 
 
 @pytest.fixture(scope="module")
