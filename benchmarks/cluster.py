@@ -164,8 +164,11 @@ def _run_nights(
 
 
 def _print(name: str, outcome: NightOutcome) -> None:
-    tries = f"{outcome.lost_tries} tries lost"
-    print(f"{name:<20} {outcome.lists} lists {outcome.seconds:6.0f} s  {tries}", flush=True)
+    told = ", ".join(
+        f"{getattr(outcome, count)} {count.replace('_', ' ')}"
+        for count in ("lost_tries", "lost_rows", "doubled_rows", "mixtures", "left_stuck")
+    )
+    print(f"{name:<20} {outcome.lists} lists {outcome.seconds:6.0f} s  {told}", flush=True)
     for listener, why in outcome.excused.items():
         print(f"  {listener}: {why}", flush=True)
 
