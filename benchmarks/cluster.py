@@ -164,9 +164,9 @@ def _run_nights(
 
 
 def _print(name: str, outcome: NightOutcome) -> None:
-    told = ", ".join(
-        f"{getattr(outcome, count)} {count.replace('_', ' ')}"
-        for count in ("lost_tries", "lost_rows", "doubled_rows", "mixtures", "left_stuck")
+    told = (
+        f"{outcome.lost_tries} tries lost, {outcome.lost_rows} rows lost, "
+        f"{outcome.doubled_rows} doubled, {outcome.mixtures} mixtures, {outcome.left_stuck} stuck"
     )
     print(f"{name:<20} {outcome.lists} lists {outcome.seconds:6.0f} s  {told}", flush=True)
     for listener, why in outcome.excused.items():

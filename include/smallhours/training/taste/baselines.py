@@ -1,4 +1,4 @@
-"""The simpler rules that the taste model is compared with, each on the tracks of a fold."""
+"""The simpler rules that the taste model is compared with, and the training of the first seed."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -14,10 +14,14 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import TRACKS
 from smallhours.nights import Night
+from smallhours.summary import Summary
 from smallhours.training import first_seed
 from smallhours.training.evaluation.folds import library_before, plays_before
+from smallhours.training.model_card import Metric, ModelCard, store_metrics
 from smallhours.training.ranking.signals import consensus
-from smallhours.training.taste.model import FIRST_SEED, FirstSeedTaste
+from smallhours.training.registry import Registry, dump_model
+from smallhours.training.tags import SEED_ARTIST, SEED_OWN
+from smallhours.training.taste.model import FILE, FIRST_SEED, FirstSeedTaste
 from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows
 
 if TYPE_CHECKING:
@@ -93,3 +97,58 @@ def _artist_affinity(backtest_fold: "BacktestFold", rows: TrainingRows) -> Float
         if y:
             liked[artist] = liked.get(artist, 0.0) + float(weight)
     return np.array([liked.get(artist_key_in(key), 0.0) for key in backtest_fold.tracks])
+
+
+def train_first_seed(listener: str, lake: Lake, past: ListeningHistory, night: Night) -> Summary:
+    """Train the first seed's classifier, and store it with its figures."""
+    try:
+        labelled = first_seed.label_tracks(past, listener, night=night)
+        result = first_seed.train(labelled.frame)
+    except NotEnoughData as error:
+        return {"first_seed": f"skipped: {error}"}
+    card = _first_seed_card(result, labelled, listener=listener, night=night)
+    saved = Registry.of(lake).save(card, {FILE: dump_model(result.model)})
+    n = result.counts["test"]
+    noted = [Metric(FIRST_SEED, each, value, n=n) for each, value in result.metrics.items()]
+    store_metrics(lake, noted, listener=listener, night=night)
+    return {
+        "first_seed": saved.version,
+        "first_seed_f1_on_its_own_task": round(result.metrics["f1"], 4),
+    }
+
+
+def _first_seed_card(
+    result: first_seed.FirstSeedResult,
+    labelled: first_seed.LabelledSet,
+    *,
+    listener: str,
+    night: Night,
+) -> ModelCard:
+    """Return the first seed's card."""
+    return ModelCard(
+        name=FIRST_SEED,
+        owner=listener,
+        night=night.date.isoformat(),
+        purpose="P(like) of a track from its tags, as the first seed learned it.",
+        limits="telling good from bad among music like the listener's own: its dislikes are "
+        "strange music, which nobody disliked, and its figures are as good as that is easy.",
+        features=[
+            f"up to {SEED_OWN} strongest tags of the track, binary, case kept",
+            f"up to {SEED_ARTIST} strongest tags of its artist, likewise",
+        ],
+        data={
+            **result.counts,
+            **{f"rows_{name}": n for name, n in labelled.counts.items()},
+            "likes_from": labelled.likes_from,
+            "dislikes_share_no_tag_with": labelled.dislikes_disjoint_from,
+            "likes_without_tags": labelled.untagged,
+        },
+        settings={
+            "C": result.chosen_c,
+            "solver": "liblinear",
+            "max_iter": first_seed.MAX_ITER,
+            **{f"dev_f1_at_C={c:g}": f1 for c, f1 in result.dev_f1.items()},
+        },
+        seeds={"split": first_seed.SEED, "dislikes": str(night.seed(listener, "dislikes"))},
+        metrics=result.metrics,
+    )

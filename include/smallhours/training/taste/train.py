@@ -17,13 +17,11 @@ from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights, Settings
 from smallhours.summary import Summary
-from smallhours.training import first_seed
 from smallhours.training.evaluation.metrics import ReliabilityBin
 from smallhours.training.evaluation.uncertainty import MIN_UNITS, GateDecision, Interval, wilson
 from smallhours.training.model_card import Metric, ModelCard, Value, store_metrics
-from smallhours.training.registry import Registry, dump_model
-from smallhours.training.tags import SEED_ARTIST, SEED_OWN, unlearned_sources
-from smallhours.training.taste import model as taste
+from smallhours.training.registry import Registry
+from smallhours.training.tags import unlearned_sources
 from smallhours.training.taste.backtest import (
     HOLDOUT_PREFIX,
     MAX_OTHERS,
@@ -38,6 +36,7 @@ from smallhours.training.taste.backtest import (
     run_backtests,
     score_folds,
 )
+from smallhours.training.taste.baselines import train_first_seed
 from smallhours.training.taste.classifier import TasteClassifier
 from smallhours.training.taste.model import (
     FIRST_SEED,
@@ -212,7 +211,7 @@ def train_taste(listener: str, lake: Lake, *, settings: Settings, night: Night) 
     what is missing, and the model in use stays; without any, ranking works without.
     """
     past = read_history(lake, listener, night=night, without=unlearned_sources(settings))
-    seed = _train_first_seed(listener, lake, past, night)
+    seed = train_first_seed(listener, lake, past, night)
     weights = settings.training.evidence
     try:
         trained = train_and_evaluate(listener, lake, past, night=night, weights=weights)
@@ -225,24 +224,6 @@ def train_taste(listener: str, lake: Lake, *, settings: Settings, night: Night) 
     saved = Registry.of(lake).save(card, files, use=trained.verdict.promote)
     store_metrics(lake, taste_metrics(trained), listener=listener, night=night)
     return {**_summary_of(trained), "model": saved.version, **seed}
-
-
-def _train_first_seed(listener: str, lake: Lake, past: ListeningHistory, night: Night) -> Summary:
-    """Train the first seed's classifier, and store it with its figures."""
-    try:
-        labelled = first_seed.label_tracks(past, listener, night=night)
-        result = first_seed.train(labelled.frame)
-    except NotEnoughData as error:
-        return {"first_seed": f"skipped: {error}"}
-    card = first_seed_card(result, labelled, listener=listener, night=night)
-    saved = Registry.of(lake).save(card, {taste.FILE: dump_model(result.model)})
-    n = result.counts["test"]
-    noted = [Metric(taste.FIRST_SEED, each, value, n=n) for each, value in result.metrics.items()]
-    store_metrics(lake, noted, listener=listener, night=night)
-    return {
-        "first_seed": saved.version,
-        "first_seed_f1_on_its_own_task": round(result.metrics["f1"], 4),
-    }
 
 
 def _summary_of(trained: TasteTrainingResult) -> Summary:
@@ -324,43 +305,6 @@ def taste_card(
         },
         seeds={"negatives": str(night.seed(listener, "negatives"))},
         metrics=metrics,
-    )
-
-
-def first_seed_card(
-    result: first_seed.FirstSeedResult,
-    labelled: first_seed.LabelledSet,
-    *,
-    listener: str,
-    night: Night,
-) -> ModelCard:
-    """Return the first seed's card."""
-    return ModelCard(
-        name=FIRST_SEED,
-        owner=listener,
-        night=night.date.isoformat(),
-        purpose="P(like) of a track from its tags, as the first seed learned it.",
-        limits="telling good from bad among music like the listener's own: its dislikes are "
-        "strange music, which nobody disliked, and its figures are as good as that is easy.",
-        features=[
-            f"up to {SEED_OWN} strongest tags of the track, binary, case kept",
-            f"up to {SEED_ARTIST} strongest tags of its artist, likewise",
-        ],
-        data={
-            **result.counts,
-            **{f"rows_{name}": n for name, n in labelled.counts.items()},
-            "likes_from": labelled.likes_from,
-            "dislikes_share_no_tag_with": labelled.dislikes_disjoint_from,
-            "likes_without_tags": labelled.untagged,
-        },
-        settings={
-            "C": result.chosen_c,
-            "solver": "liblinear",
-            "max_iter": first_seed.MAX_ITER,
-            **{f"dev_f1_at_C={c:g}": f1 for c, f1 in result.dev_f1.items()},
-        },
-        seeds={"split": first_seed.SEED, "dislikes": str(night.seed(listener, "dislikes"))},
-        metrics=result.metrics,
     )
 
 
