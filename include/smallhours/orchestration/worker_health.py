@@ -9,6 +9,7 @@ import datetime as dt
 import logging
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from platform import node
 from typing import Any
@@ -124,7 +125,7 @@ class WorkerHealth:
 
 
 def watch_machine(consumer: Any) -> None:
-    """Check the machine of a worker at once, and from then on until it ends."""
+    """Check the machine of a worker at once, and from then on until the process ends."""
     health = WorkerHealth(consumer)
 
     def check() -> None:
@@ -134,9 +135,9 @@ def watch_machine(consumer: Any) -> None:
             LOG.exception("The machine could not be checked")
 
     def check_again() -> None:
-        while not ended.wait(CHECK_S):
+        while True:
+            time.sleep(CHECK_S)
             check()
 
-    ended = threading.Event()
     check()
     threading.Thread(target=check_again, name="machine", daemon=True).start()
