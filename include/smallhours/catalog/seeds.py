@@ -103,19 +103,18 @@ def due_for_lastfm(
     )
 
 
-def untagged(
-    lake: Lake,
-    table: Table,
-    key: str,
-    questions: Sequence[Question],
-    settings: Settings,
-    night: Night,
-) -> Sequence[Question]:
-    """Return which of some questions about tags, that begin with their key, are still due."""
-    lake.files.look_again()
-    wanted = pd.Series(1.0, index=[question[0] for question in questions])
-    due = set(due_for_lastfm(lake, table, key, wanted, settings, night))
-    return [question for question in questions if question[0] in due]
+def still_untagged(
+    lake: Lake, table: Table, settings: Settings, night: Night
+) -> Callable[[Sequence[Question]], Sequence[Question]]:
+    """Return a function from questions about tags, which begin with a key, to those still due."""
+
+    def look(questions: Sequence[Question]) -> Sequence[Question]:
+        lake.files.look_again()
+        wanted = pd.Series(1.0, index=[question[0] for question in questions])
+        due = set(due_for_lastfm(lake, table, table.key[0], wanted, settings, night))
+        return [question for question in questions if question[0] in due]
+
+    return look
 
 
 def still_unanswered(

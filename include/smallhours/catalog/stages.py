@@ -24,8 +24,8 @@ from smallhours.catalog.seeds import (
     night_seeds,
     old_share,
     still_unanswered,
+    still_untagged,
     unanswered,
-    untagged,
 )
 from smallhours.catalog.tag_names import refresh_names
 from smallhours.catalog.tracks import add_tracks, heard_tracks
@@ -97,9 +97,7 @@ def fetch_neighbours(
                     artists,
                     about,
                     tally,
-                    still_due=lambda some: untagged(
-                        lake, ARTIST_TAGS, "artist_key", some, settings, night
-                    ),
+                    still_due=still_untagged(lake, ARTIST_TAGS, settings, night),
                 )
                 with neighbours_of(lake, lastfm, night=night.date) as near:
                     for seeds in night_seeds(listener, lake, heard, settings=settings, night=night):
@@ -247,9 +245,7 @@ def _ask_lastfm_tags(
                     named_artists,
                     of_artists,
                     tally,
-                    still_due=lambda some: untagged(
-                        lake, ARTIST_TAGS, "artist_key", some, settings, night
-                    ),
+                    still_due=still_untagged(lake, ARTIST_TAGS, settings, night),
                 )
             finally:
                 artists_asked = tally.answered
@@ -258,9 +254,7 @@ def _ask_lastfm_tags(
                 named_tracks,
                 of_tracks,
                 tally,
-                still_due=lambda some: untagged(
-                    lake, TRACK_TAGS, "track_key", some, settings, night
-                ),
+                still_due=still_untagged(lake, TRACK_TAGS, settings, night),
             )
     left = due - tally.answered
     return {
