@@ -79,10 +79,10 @@ def add_background(lake: Lake, track_keys: Iterable[str], *, route: str = "backg
     _merge(lake, CANDIDATES, rows)
 
 
-def add_tracks(lake: Lake, track_keys: Iterable[str]) -> None:
+def add_tracks(lake: Lake, track_keys: Iterable[str], *, on: dt.date = NIGHT.date) -> None:
     rows = pd.DataFrame({"track_key": list(track_keys)})
     rows["artist_key"] = rows["track_key"].map(artist_key_in)
-    rows = rows.assign(artist="An Artist", title="A Title", version="", first_seen=NIGHT.date)
+    rows = rows.assign(artist="An Artist", title="A Title", version="", first_seen=on)
     _merge(lake, TRACKS, rows.assign(prefix=rows["artist_key"].map(prefix_of)))
 
 

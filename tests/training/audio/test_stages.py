@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from smallhours.catalog.tag_names import refresh_names
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import AUDIO_FEATURES, PREDICTED_FEATURES
+from smallhours.lake.tables import AUDIO_FEATURES, PREDICTED_FEATURES, TAG_NAMES
 from smallhours.nights import Night
 from smallhours.summary import Summary
 from smallhours.training.audio import NAME
@@ -188,10 +189,28 @@ def test_only_what_has_news_is_predicted_again(lake: Lake) -> None:
     assert predict_on(lake, in_two_days)["tracks"] == 1
 
     # A new track, whose artist's tags are known for long; and an older night than the last one.
-    add_tracks(lake, ["hermit · new song"])
+    add_tracks(lake, ["hermit · new song"], on=in_two_days.date)
     assert predict_on(lake, in_two_days)["tracks"] == 2
     add_tracks(lake, ["hermit · newest song"])
     assert int(predict(lake)["tracks"]) >= 8
+
+
+def test_a_new_tag_concerns_its_tracks_and_another_name_every_track(lake: Lake) -> None:
+    add_tracks(lake, ["hermit · one", "hermit · other"])
+    refresh_names(lake)
+    predict(lake)
+    predict_on(lake, NEXT_NIGHT)
+    in_two_days = Night.on(NIGHT.date + dt.timedelta(days=2), ZoneInfo("Europe/Dublin"))
+    add_track_tags(lake, {"hermit · one": {"never heard of": 100}}, on=in_two_days.date)
+    refresh_names(lake)
+
+    assert predict_on(lake, in_two_days)["tracks"] == 1
+
+    names = lake.frame(TAG_NAMES)
+    renamed = names.assign(name=names["name"].replace("loud", "noisy"))
+    assert not renamed.equals(names)
+    lake.merge(TAG_NAMES, renamed)
+    assert int(predict_on(lake, in_two_days)["tracks"]) >= 4
 
 
 def test_intervals_cover_new_artists_about_four_times_out_of_five(

@@ -3,7 +3,9 @@
 Beside a listener's models stands which files the last prediction read, by what differs when a file
 is replaced, and its night: in a file that differs, only tracks whose tags or features were fetched
 since then are predicted again. A partition in which the prediction itself wrote is looked at once
-more, so that what somebody else wrote meanwhile is not missed.
+more, so that what somebody else wrote meanwhile is not missed. Of the names of tags a copy is kept:
+nearly every night brings new tags, which only tracks have that were fetched since then, and another
+name for a tag that was known concerns every track.
 """
 
 import datetime as dt
@@ -29,13 +31,15 @@ class PredictionInputs:
     Attributes:
         version: The model in use for the listener; None if there is none.
         others: The models of their own that other listeners use.
-        rest: What concerns every partition: the names of tags, and whose lengths are believed.
+        rest: What concerns every partition: whose lengths are believed, and the others' models.
+        names: The name of each tag.
         stamps: By prefix, the files of tracks, tags and features.
     """
 
     version: str | None
     others: frozenset[str]
     rest: Mapping[str, str]
+    names: Mapping[str, str]
     stamps: Mapping[str, Mapping[str, str]]
     _files: Files
     _path: str
@@ -47,6 +51,7 @@ class PredictionInputs:
         for table in _BY_PREFIX:
             for prefix, stamp in lake.stamps(table).items():
                 stamps[prefix][table.name] = stamp
+        named = lake.read(TAG_NAMES, columns=["tag", "name"])
         registry = Registry.of(lake)
 
         def in_use(owner: str) -> str | None:
@@ -56,11 +61,8 @@ class PredictionInputs:
         return cls(
             in_use(listener) or in_use(SHARED),
             others,
-            {
-                **lake.stamps(TAG_NAMES),
-                "sources": " ".join(settings.training.sources),
-                "others": " ".join(sorted(others)),
-            },
+            {"sources": " ".join(settings.training.sources), "others": " ".join(sorted(others))},
+            dict(zip(named["tag"].to_pylist(), named["name"].to_pylist(), strict=True)),
             stamps,
             lake.files,
             f"models/{listener}/{NAME}/predicted.json",
@@ -79,9 +81,12 @@ class PredictionInputs:
         try:
             last = json.loads(self._files.read(self._path))
             same = (last["version"], last["rest"]) == (self.version, self.rest)
+            same = same and all(
+                self.names.get(tag, name) == name for tag, name in last["names"].items()
+            )
             known = last["stamps"] if same else {}
             seen = dt.date.fromisoformat(last["night"]) if same else None
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
             known, seen = {}, None
         prefixes = sorted(each for each, files in self.stamps.items() if known.get(each) != files)
         return prefixes, None if seen is None or seen > night else seen
@@ -97,7 +102,8 @@ class PredictionInputs:
         told = {
             "version": version,
             "rest": self.rest,
+            "names": self.names,
             "night": night.isoformat(),
             "stamps": {each: files for each, files in self.stamps.items() if each not in besides},
         }
-        self._files.replace(self._path, json.dumps(told).encode())
+        self._files.replace(self._path, json.dumps(told, separators=(",", ":")).encode())

@@ -57,6 +57,7 @@ MIN_ARTISTS = ARTISTS_PER_FOLD * FOLDS
 MAX_PREDICTED_AT_ONCE = 10_000
 # If more of the measured tracks are the listener's, the shared model serves them.
 MAX_OWN_SHARE = 0.9
+ONE_DAY = dt.timedelta(days=1)
 
 
 def train_audio_features(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
@@ -206,12 +207,19 @@ class Predicting:
         return len(tagged), _changed(stored, rows)
 
     def lacking(self, prefix: str, candidates: set[str]) -> tuple[list[str], int]:
-        """Return the tracks to predict of a partition, and the number of wholly measured ones."""
+        """Return the tracks to predict of a partition, and how many were found wholly measured.
+
+        All of the partition's are looked at when nothing was predicted from the same inputs; else
+        the candidates, new tracks, and those of which something was fetched since then.
+        """
         where = {"prefix": prefix}
+        fetched = set() if self.since is None else self._fetched(prefix, candidates)
+        keys = candidates | fetched | self._tracks(prefix, self._new())
         told = self.lake.read(
             AUDIO_FEATURES,
             columns=["track_key", "source", "feature", "value", "model"],
             where=where,
+            filters=None if self.since is None else among("track_key", keys),
         )
         predicted = pc.equal(told["source"], Provenance.PREDICTED)
         names = pa.array(self.predictor.model.features)
@@ -223,32 +231,45 @@ class Predicting:
         )
         whole = pc.equal(counted["feature_count_distinct"], len(names))
         measured = set(counted.filter(whole)["track_key"].to_pylist())
-        tracks = self.lake.read(TRACKS, columns=["track_key"], where=where)["track_key"]
-        keys = {*tracks.to_pylist(), *candidates}
         told = told.filter(predicted)
         # Those that another listener's own model in use has predicted.
         others = pc.is_in(told["model"], value_set=pa.array(self.inputs.others, pa.string()))
         lacking = keys - measured - set(told.filter(others)["track_key"].to_pylist())
         if self.since is not None:
             ours = told.filter(pc.equal(told["model"], self.predictor.version))
-            lacking -= set(ours["track_key"].to_pylist()) - self._touched(prefix, lacking)
+            lacking -= set(ours["track_key"].to_pylist()) - fetched
         return sorted(lacking), len(keys & measured)
 
-    def _touched(self, prefix: str, tracks: set[str]) -> set[str]:
+    def _new(self) -> pc.Expression | None:
+        """Return the filter of tracks that may have come since the last prediction."""
+        if self.since is None:
+            return None
+        # It may be a day earlier where another listener's run adds them.
+        return pc.field("first_seen") >= pa.scalar(self.since - ONE_DAY, pa.date32())
+
+    def _tracks(self, prefix: str, filters: pc.Expression | None = None) -> set[str]:
+        rows = self.lake.read(
+            TRACKS, columns=["track_key"], where={"prefix": prefix}, filters=filters
+        )
+        return set(rows["track_key"].to_pylist())
+
+    def _fetched(self, prefix: str, candidates: set[str]) -> set[str]:
         """Return the tracks of which something was fetched that was not predicted from yet."""
         fresh = pc.field("fetched_at") >= pa.scalar(self.since, pa.date32())
         measured = fresh & (pc.field("source") != Provenance.PREDICTED)
-        found: dict[Table, set[str]] = {}
-        for table, filters in (
-            (TRACK_TAGS, fresh),
-            (ARTIST_TAGS, fresh),
-            (AUDIO_FEATURES, measured),
-        ):
+
+        def owners(table: Table, filters: pc.Expression) -> set[str]:
             key = table.key[0]
             rows = self.lake.read(table, columns=[key], where={"prefix": prefix}, filters=filters)
-            found[table] = set(rows[key].to_pylist())
-        fetched = found[TRACK_TAGS] | found[AUDIO_FEATURES]
-        return {key for key in tracks if key in fetched or artist_key_in(key) in found[ARTIST_TAGS]}
+            return set(rows[key].to_pylist())
+
+        artists = owners(ARTIST_TAGS, fresh)
+        tracks = owners(TRACK_TAGS, fresh) | owners(AUDIO_FEATURES, measured)
+        of_candidates = {
+            key for key in candidates if key in tracks or artist_key_in(key) in artists
+        }
+        either = among("artist_key", artists) | among("track_key", tracks)
+        return of_candidates | self._tracks(prefix, either)
 
 
 def _too_few(rows: AudioRows, settings: Settings) -> str:
