@@ -6,12 +6,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from airflow.providers.standard.operators.hitl import ApprovalOperator
 from fastapi import HTTPException
 from starlette.requests import Request
 
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.orchestration.pages import answer_review, waiting_lists
-from smallhours.orchestration.review import note_rejection
+from smallhours.orchestration.review import approval, note_rejection
 from smallhours.orchestration.scheduling import PartitionKey
 from smallhours.settings import load_settings
 from smallhours.vocabulary import SHOWN
@@ -53,9 +54,10 @@ def wait(run: str, *, key: str | None = None, conf: dict[str, str] | None = None
         made.partition_key, made.conf = key, conf or {}
         session.add(made)
         session.flush()
-        row = {"id": ti_id, "dag_id": DAG, "run_id": run, "task_id": "approve", "map_index": -1}
-        row |= {"state": "awaiting_input", "pool": "default_pool", "try_number": 1}
-        session.execute(insert(table).values(**row))
+        row = {"dag_id": DAG, "run_id": run, "map_index": -1, "pool": "default_pool"}
+        shown = row | {"id": uuid4(), "task_id": "show_plan", "state": "success"}
+        asked = row | {"id": ti_id, "task_id": "approve", "state": "awaiting_input"}
+        session.execute(insert(table), [each | {"try_number": 1} for each in (shown, asked)])
         detail = HITLDetail(ti_id=ti_id, options=["Approve", "Reject"], subject="Publish?")
         detail.defaults = ["Approve"]  # type: ignore[assignment] # Airflow calls a list a dict
         detail.body, detail.params = "**Smallhours**: 3 new", {}
@@ -101,6 +103,45 @@ def test_an_answer_ends_the_wait_and_a_second_one_is_refused(approve: bool, chos
         assert session.scalar(select(HITLDetail.chosen_options)) == [chosen]
     with pytest.raises(HTTPException):
         answer_review(visitor(), "one", approve)
+
+
+class Waiting:
+    """The task that waits, as Airflow runs it: what it may ask of the run."""
+
+    def __init__(self, run: str, *, max_tries: int) -> None:
+        self.run, self.max_tries = run, max_tries
+
+    def xcom_pull(self, *, task_ids: str, key: str) -> Any:
+        from airflow.models.xcom import XComModel
+        from airflow.utils.session import create_session
+
+        wanted = XComModel.get_many(run_id=self.run, task_ids=task_ids, key=key)
+        with create_session() as session:
+            kept = session.scalars(wanted).first()
+            return None if kept is None else XComModel.deserialize_value(kept)
+
+
+def test_an_answer_is_not_asked_for_again_when_the_task_was_lost_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(ApprovalOperator, "execute", lambda *given: asked.append(given))
+    task = approval(None)
+    wait("one", key="ada@2026-11-02")
+    first, again = (Waiting("one", max_tries=task.retries) for _ in range(2))
+
+    task.execute({"ti": first})
+    assert len(asked) == 1
+    answer_review(visitor(), "one", approve=True)
+
+    answered = task.execute({"ti": again})
+    assert len(asked) == 1
+    assert answered["chosen_options"] == ["Approve"]
+    assert answered["responded_by_user"]["name"] == "zoe"
+
+    # Somebody who clears the task wants to be asked.
+    task.execute({"ti": Waiting("one", max_tries=task.retries + 1)})
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize(

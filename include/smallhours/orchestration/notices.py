@@ -48,6 +48,7 @@ LOG = logging.getLogger(__name__)
 REPEAT_AFTER_DAYS = {"published": 0, "kept": 1, "needs_you": 1, "login": 7, "letter": 6}
 SHOW_PLAN = "show_plan"
 APPROVE = "approve"
+ANSWER = "answer"  # kept under this key with what `SHOW_PLAN` returned
 PUBLISH = "publish_playlist"
 _USER_ERRORS = (NeedsLogin, PlaylistNotOwned, Refused, SettingsError)
 

@@ -19,7 +19,7 @@ from fastapi import HTTPException, Request
 
 from smallhours.orchestration.database import parse_again, paused_dags, resume
 from smallhours.orchestration.night_progress import night_progress
-from smallhours.orchestration.notices import APPROVE
+from smallhours.orchestration.notices import ANSWER, APPROVE, SHOW_PLAN
 from smallhours.orchestration.scheduling import PartitionKey
 from smallhours.settings import Settings, load_settings
 from smallhours.web.page_context import AccountStore, AirflowBridge, WaitingList
@@ -162,16 +162,29 @@ def _night_of(run: Any, settings: Settings) -> PartitionKey:
 def answer_review(request: Request, run: str, approve: bool) -> None:
     """Approve or reject a waiting list, as Airflow's own form does, by the visitor.
 
+    The answer is kept with the plan that was shown: Airflow forgets it when the task that waited is
+    tried again, because it was lost just then, and would ask the same person a second time.
+
     Raises:
         HTTPException: Airflow does not let the visitor, or somebody has answered already.
     """
     from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
     from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
+    from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
     answer = UpdateHITLDetailPayload(chosen_options=["Approve" if approve else "Reject"])
     with create_session() as session:
-        update_hitl_detail(_DAG, run, APPROVE, answer, request.state.visitor, session)
+        noted = update_hitl_detail(_DAG, run, APPROVE, answer, request.state.visitor, session)
+        kept = {
+            "chosen_options": noted.chosen_options,
+            "params_input": {},
+            "responded_at": noted.responded_at.isoformat(),
+            "responded_by_user": {"id": noted.responded_by.id, "name": noted.responded_by.name},
+        }
+        XComModel.set(
+            ANSWER, kept, dag_id=_DAG, task_id=SHOW_PLAN, run_id=run, map_index=-1, session=session
+        )
 
 
 def trigger(dag_id: str, configuration: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from smallhours.orchestration.connections import AirflowSecrets
-from smallhours.orchestration.notices import APPROVE, SHOW_PLAN, StageSucceededNotifier
+from smallhours.orchestration.notices import ANSWER, APPROVE, SHOW_PLAN, StageSucceededNotifier
 from smallhours.orchestration.scheduling import PartitionKey, night_of_task
 from smallhours.orchestration.tasks import load_settings_here, one_line_errors
 from smallhours.run_context import RunContext
@@ -50,6 +50,18 @@ def show_plan() -> str:
 
 class ListApproval(ApprovalOperator):
     """The wait for an answer; one that keeps a list back is noted in the ledger, with its date."""
+
+    def execute(self, context: Any) -> Any:
+        """Ask, unless somebody answered already and the task was lost after that.
+
+        When a person clears the task they are asked again: Airflow allows it more tries then.
+        """
+        ti = context["ti"]
+        answer = ti.xcom_pull(task_ids=SHOW_PLAN, key=ANSWER)
+        if answer is None or ti.max_tries > self.retries:
+            return super().execute(context)
+        answered_at = dt.datetime.fromisoformat(answer["responded_at"])
+        return self.execute_complete(context, {**answer, "responded_at": answered_at})
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Go on, or skip what follows."""
