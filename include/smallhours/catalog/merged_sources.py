@@ -48,7 +48,7 @@ def read_tags(
     if without:
         told &= ~among("source", without)
     rows = lake.frame(table, columns=[owner, "tag", "count"], where=where, filters=told)
-    return _strongest(rows, [owner, "tag"], "count")
+    return strongest(rows, [owner, "tag"], "count")
 
 
 def read_neighbours(
@@ -74,7 +74,7 @@ def read_neighbours(
     if seeds is not None:
         told &= among("seed_key", seeds)
     rows = lake.frame(SIMILAR, columns=[*_NEIGHBOUR, "match", "rank", *more], filters=told)
-    return _strongest(rows, _NEIGHBOUR, "match")
+    return strongest(rows, _NEIGHBOUR, "match")
 
 
 def complete_listeners(lake: Lake, of_lastfm: pd.Series) -> "pd.Series[float]":
@@ -94,7 +94,7 @@ def complete_listeners(lake: Lake, of_lastfm: pd.Series) -> "pd.Series[float]":
     return own.fillna(others * (1.0 if np.isnan(scale) else scale))
 
 
-def _strongest(rows: pd.DataFrame, key: list[str], by: str) -> pd.DataFrame:
+def strongest(rows: pd.DataFrame, key: list[str], by: str) -> pd.DataFrame:
     """Return the strongest row of each key, in the order of the rows."""
     if not rows.duplicated(key).any():
         return rows

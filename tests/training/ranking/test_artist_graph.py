@@ -1,11 +1,23 @@
 """Signals of lists of similar artists: five artists, by hand."""
 
+import datetime as dt
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
 
-from smallhours.training.ranking.artist_graph import ArtistGraph, no_lists, unit_rows
+from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.tables import SIMILAR
+from smallhours.training.ranking import artist_graph
+from smallhours.training.ranking.artist_graph import (
+    LIST_COLUMNS,
+    ArtistGraph,
+    no_lists,
+    read_artist_lists,
+    unit_rows,
+)
 from smallhours.training.tags import Tags
 
 # a and b both name c and d; e names a; nobody names e. Only d has no tag.
@@ -79,3 +91,52 @@ def test_without_lists_and_tags_nothing_is_known() -> None:
     found = signals(ArtistGraph.of(no_lists(), Tags({}, {}), ["a · song", "b · song"]), "a")
     assert (found[["list_places", "named_together", "walk"]] == 0).all(axis=None)
     assert found["lent_tags"].isna().all()
+
+
+def with_lists(lake: Lake, lists: pd.DataFrame) -> Lake:
+    """Add lists of similar artists, and one of similar tracks."""
+    rows = lists.assign(kind="artist", source="lastfm", artist="An Artist", title="", mbid=None)
+    tracks = rows.head(1).assign(kind="track", seed_key="z · song", neighbour_key="y · song")
+    rows = pd.concat([rows, tracks]).assign(fetched_at=dt.date(2026, 11, 2))
+    lake.merge(SIMILAR, rows.assign(prefix=rows["seed_key"].map(prefix_of)))
+    return lake
+
+
+def pairs(lists: pd.DataFrame) -> set[tuple[str, str]]:
+    return set(zip(lists["seed_key"], lists["neighbour_key"], strict=True))
+
+
+def test_lists_are_read_that_lead_to_the_artists_and_no_others(tmp_path: Path) -> None:
+    others = LISTS.assign(
+        seed_key="other " + LISTS["seed_key"], neighbour_key="other " + LISTS["neighbour_key"]
+    )
+    lake = with_lists(Lake(str(tmp_path)), pd.concat([LISTS, others]))
+
+    found = read_artist_lists(lake, ["b"])
+
+    assert list(found) == LIST_COLUMNS
+    assert pairs(found) == pairs(LISTS)
+    assert read_artist_lists(lake, ["nobody"]).empty
+    assert read_artist_lists(Lake(str(tmp_path / "none")), ["b"]).empty
+
+    # What is left out changes nothing.
+    every, mine = (
+        signals(ArtistGraph.of(lists, TAGS, ["a · song", "e · song"]), "a", "b")
+        for lists in (pd.concat([LISTS, others]), found)
+    )
+    pd.testing.assert_frame_equal(every.loc[mine.index], mine)
+
+
+def test_of_a_large_lake_the_nearest_lists_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = pd.DataFrame(
+        [("a", "b", 1.0, 1), ("b", "c", 1.0, 1), ("c", "d", 1.0, 1), ("d", "e", 1.0, 1)],
+        columns=LIST_COLUMNS,
+    )
+    lake = with_lists(Lake(str(tmp_path)), chain)
+    assert pairs(read_artist_lists(lake, ["a"])) == pairs(chain)
+
+    monkeypatch.setattr(artist_graph, "MAX_LISTED", 2)
+
+    assert pairs(read_artist_lists(lake, ["a"])) == {("a", "b"), ("b", "c")}

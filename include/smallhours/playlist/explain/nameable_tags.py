@@ -12,13 +12,15 @@ a genre ("Emo") does not take the genre's name away if it is on twice as many.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
 
-from smallhours.catalog.merged_sources import read_tags
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from smallhours.catalog.normalisation import bare_name, default_pipeline, is_own_name
 from smallhours.catalog.tag_names import names_of
 from smallhours.identity import SEPARATOR
@@ -58,17 +60,16 @@ class NameableTags:
     names: frozenset[str]
 
     @classmethod
-    def of(cls, carried: Iterable[tuple[str, str]]) -> Self:
+    def of(cls, use: Mapping[str, int], artists: Iterable[str]) -> Self:
         """Choose the names from their use.
 
         Args:
-            carried: (artist key, name of a tag that the artist has), each pair once.
+            use: Names of tags, with how many artists have each.
+            artists: Keys of the artists that have any.
         """
-        pairs = [(artist, name) for artist, name in carried if name]
-        artists = {artist.removeprefix("the ") for artist, _ in pairs}
-        use = Counter(name for _, name in pairs)
-        needed = min(max(KNOWN_SHARE * len(artists), A_FEW + 1), MAX_NEEDED)
-        least = {name: 2 * needed if bare_name(name) in artists else needed for name in use}
+        told = {artist.removeprefix("the ") for artist in artists}
+        needed = min(max(KNOWN_SHARE * len(told), A_FEW + 1), MAX_NEEDED)
+        least = {name: 2 * needed if bare_name(name) in told else needed for name in use}
         known = {name for name, count in use.items() if count >= least[name]}
         words = {word for name in known for word in _WORDS.findall(name)} | words_of_aliases()
         composed = {
@@ -76,7 +77,7 @@ class NameableTags:
             for name, count in use.items()
             if count > A_FEW
             and words.issuperset(_WORDS.findall(name))
-            and bare_name(name) not in artists
+            and bare_name(name) not in told
         }
         return cls(
             frozenset(
@@ -89,10 +90,21 @@ class NameableTags:
     @classmethod
     def read(cls, lake: Lake) -> Self:
         """Choose the names from the tags of all artists in the lake."""
-        rows = read_tags(lake, ARTIST_TAGS)[["artist_key", "tag"]]
-        names = names_of(lake, rows["tag"].unique().tolist())
-        rows = rows.assign(tag=rows["tag"].map(names)).drop_duplicates()
-        return cls.of(zip(rows["artist_key"].tolist(), rows["tag"].tolist(), strict=True))
+        told = (pc.field("count") > 0) & (pc.field("tag") != "")
+        rows = lake.read(ARTIST_TAGS, columns=["artist_key", "tag"], filters=told)
+        artist, artists = _numbered(rows["artist_key"])
+        tag, tags = _numbered(rows["tag"])
+        named = names_of(lake, tags)
+        names = sorted({name for name in named.values() if name})
+        place = {name: at for at, name in enumerate(names)}
+        name = np.array([place.get(named[each], -1) for each in tags], dtype=np.int64)[tag]
+        # Two spellings of one name, or two sources of one tag, count once for an artist.
+        pairs = np.unique((artist * len(names) + name)[name >= 0])
+        counts = np.bincount(pairs % max(len(names), 1), minlength=len(names))
+        having = np.unique(pairs // max(len(names), 1))
+        return cls.of(
+            dict(zip(names, counts.tolist(), strict=True)), [artists[at] for at in having.tolist()]
+        )
 
     def describes(self, name: str, track_key: str) -> bool:
         """Return whether a name may be told of a track: it is not its artist's name or its title.
@@ -103,6 +115,12 @@ class NameableTags:
         """
         artist, _, rest = track_key.partition(SEPARATOR)
         return name in self.names and not is_own_name(name, artist, rest.split(SEPARATOR)[0])
+
+
+def _numbered(texts: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
+    """Return the number of each text, from 0, and the texts by number."""
+    coded = texts.combine_chunks().dictionary_encode()
+    return coded.indices.to_numpy().astype(np.int64), coded.dictionary.to_pylist()
 
 
 @lru_cache(maxsize=1)

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.catalog.candidates import artist_weights, track_weights
-from smallhours.catalog.merged_sources import complete_listeners, read_neighbours
+from smallhours.catalog.merged_sources import complete_listeners
 from smallhours.catalog.normalisation import WeightedTag, back_off
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
@@ -27,7 +27,7 @@ from smallhours.listening.plays import WITNESSES, heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.playlist.explain.nameable_tags import NO_TAGS, NameableTags
 from smallhours.training.evaluation.folds import feedback_before
-from smallhours.training.ranking.artist_graph import no_lists
+from smallhours.training.ranking.artist_graph import no_lists, read_artist_lists
 from smallhours.training.ranking.signals import empty_picks, graded_picks
 from smallhours.training.tags import Tags, load_tags
 from smallhours.vocabulary import POSITIVE_SIGNALS, REJECTED, Reaction, Route, Signal
@@ -109,7 +109,8 @@ class Evidence:
         edits: What the listener corrected.
         too_often: When each track was last said to be heard too often.
         nameable: The tags that a reason may name.
-        artist_lists: All lists of similar artists: `seed_key`, `neighbour_key`, `match`, `rank`.
+        artist_lists: The lists of similar artists that say something of them: `seed_key`,
+            `neighbour_key`, `match`, `rank`.
     """
 
     votes: pd.DataFrame
@@ -175,7 +176,9 @@ def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = F
         edits=read_edits(lake, listener),
         too_often=_too_often(feedback),
         nameable=NameableTags.read(lake),
-        artist_lists=read_neighbours(lake, ["artist"]),
+        artist_lists=read_artist_lists(
+            lake, {artist_key_in(key) for key in (*tracks.index, *history.tracks.index)}
+        ),
     )
 
 

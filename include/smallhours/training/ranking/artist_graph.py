@@ -14,15 +14,20 @@ stored lists are the nodes, and the lists the edges. It gives four signals of an
 The first three count each of the listener's artists by its weight.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from scipy import sparse
 
+from smallhours.catalog.merged_sources import strongest
 from smallhours.identity import artist_key_in
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import SIMILAR
 from smallhours.training.ranking.fusion import (
     LENT_TAGS,
     LIST_PLACES,
@@ -41,6 +46,7 @@ STEPS = 8
 # others; and the inverse strength of the L2 penalty.
 MAX_LIKES, BACKGROUND, INVERSE_L2 = 200, 1000, 10.0
 TAG_FACTORS = 48
+MAX_LISTED = 10_000
 LIST_COLUMNS = ["seed_key", "neighbour_key", "match", "rank"]
 
 
@@ -48,6 +54,32 @@ def no_lists() -> pd.DataFrame:
     """Return no lists of similar artists."""
     return pd.DataFrame({name: [] for name in LIST_COLUMNS}).astype(
         {"seed_key": "str", "neighbour_key": "str", "match": float, "rank": int}
+    )
+
+
+def read_artist_lists(lake: Lake, artists: Collection[str]) -> pd.DataFrame:
+    """Return the lists of similar artists that say something of some artists, as LIST_COLUMNS.
+
+    Those are their own lists and the ones that name them, then the lists of the artists in those,
+    and so on: the rest of the lake's lists could change no signal of theirs. A large lake's are
+    read until they have MAX_LISTED artists: farther ones count for next to nothing.
+    """
+    filters = (pc.field("kind") == "artist") & (pc.field("rank") > 0)
+    rows = lake.read(SIMILAR, columns=LIST_COLUMNS, filters=filters)
+    ends = pa.chunked_array([*rows["seed_key"].chunks, *rows["neighbour_key"].chunks], pa.string())
+    coded = ends.combine_chunks().dictionary_encode()
+    seed, neighbour = coded.indices.to_numpy().reshape(2, -1)
+    wanted = pa.array(sorted(artists), pa.string())
+    reached = pc.is_in(coded.dictionary, value_set=wanted).to_numpy(zero_copy_only=False)
+    while True:
+        said = reached[seed] | reached[neighbour]
+        further = reached.copy()
+        further[seed[said]] = further[neighbour[said]] = True
+        if further.sum() == reached.sum() or further.sum() > MAX_LISTED:
+            break
+        reached = further
+    return strongest(
+        rows.filter(pa.array(said)).to_pandas(), ["seed_key", "neighbour_key"], "match"
     )
 
 
@@ -176,7 +208,10 @@ def _factors(tags: sparse.csr_matrix) -> Floats:
     count = min(TAG_FACTORS, *tags.shape)
     if not count or not tags.nnz:
         return np.zeros((tags.shape[0], 1))
-    _, _, directions = randomized_svd(tags, count, random_state=0)
+    # Most artists of a large graph have no tags here. They turn no direction, and cost as much.
+    tagged = tags[np.diff(tags.indptr) > 0]
+    rows = tagged if tagged.shape[0] >= tags.shape[1] else tags
+    _, _, directions = randomized_svd(rows, count, random_state=0)
     return np.asarray(tags @ directions.T)
 
 
