@@ -1,13 +1,16 @@
 """The profile of a listener: tags, hours, artists, centres and audio features."""
 
 import datetime as dt
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
 
 from smallhours.catalog.normalisation import WeightedTag
+from smallhours.lake.store import Lake
 from smallhours.training import profile
+from tests.training.lakes import add_features
 
 UTC = ZoneInfo("UTC")
 AS_OF = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
@@ -99,11 +102,25 @@ def test_features_are_weighted_by_plays_for_you_and_not_for_the_catalog() -> Non
         }
     )
 
-    rows = profile.feature_rows(features, pd.Series({"ride · a": 3, "moby · b": 1}))
+    played = pd.Series({"ride · a": 3, "moby · b": 1})
+    rows = profile.feature_rows(features, features, played)
 
     assert values(rows, "you")["energy:0.95"] == 0.75
     assert values(rows, "catalog")["energy:0.95"] == 0.5
     assert values(rows, "catalog")["energy:0.00"] == 0.5
+
+
+def test_of_a_large_catalog_some_partitions_are_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(str(tmp_path))
+    assert profile.sampled_features(lake).empty
+    tracks = [f"artist {at} · song" for at in range(40)]
+    add_features(lake, {key: [0.5] * 5 for key in tracks})
+    assert set(profile.sampled_features(lake)["track_key"]) == set(tracks)
+
+    monkeypatch.setattr(profile, "SAMPLED_TRACKS", 10)
+    assert 10 <= profile.sampled_features(lake)["track_key"].nunique() < 40
 
 
 def test_favourites_are_the_most_played_of_all_years_and_of_90_days() -> None:
