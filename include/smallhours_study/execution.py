@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from smallhours.errors import SmallhoursError
+from smallhours_study import gpt2_fits
 from smallhours_study.fits import FitResources, fit_and_predict, targets_of, why_not
 from smallhours_study.grid import FEATURES, GPT2, NIGHTLY, Grid, Setting
 from smallhours_study.results import FittedSetting, StudyFolder, measure
@@ -47,11 +48,14 @@ def fit_setting(
     """Fit the missing features of one setting, and store the result.
 
     Most models fit each feature independently, so that only the missing ones are fitted. The
-    nightly model shares a network between its targets and is always fitted to all.
+    nightly model shares a network between its targets and is always fitted to all. GPT-2's are
+    fitted again where other weights are wanted; without those, the known ones stay.
     """
-    known = folder.fitted(setting)
+    known = before = folder.fitted(setting)
     wanted = FEATURES if setting.model == NIGHTLY else grid.features
     missing = folder.missing(setting, wanted)
+    if known is not None and _has_other_weights(known, resources):
+        known, missing = None, list(wanted)
     if known is not None and not missing:
         return known
     if why := why_not(setting, rows):
@@ -62,11 +66,20 @@ def fit_setting(
         fitted = _try_to_fit(rows, setting, missing, grid.seed, resources)
         if known is not None and not known.skipped and not fitted.skipped:
             fitted = _merged(known, fitted)
+        if fitted.skipped and before is not None and not before.skipped:
+            return before
     folder.store(fitted)
     if resources.checkpoints:
         # Checkpoints are not needed any more, and take gigabytes per feature for GPT-2 itself.
         shutil.rmtree(resources.checkpoints / setting.name, ignore_errors=True)
     return fitted
+
+
+def _has_other_weights(known: FittedSetting, resources: FitResources) -> bool:
+    """Return whether a result is of other weights of GPT-2 than the wanted ones."""
+    if known.setting.model != GPT2 or known.skipped:
+        return False
+    return gpt2_fits.note(resources.gpt2_weights) not in known.notes
 
 
 def _try_to_fit(

@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from smallhours.errors import SettingsError
+from smallhours.errors import SettingsError, SmallhoursError
+from smallhours_study import execution
 from smallhours_study.execution import fit_setting, run_study
-from smallhours_study.fits import FitResources
+from smallhours_study.fits import FitResources, FitResult
+from smallhours_study.gpt2_fits import note
 from smallhours_study.grid import Grid, Setting
 from smallhours_study.results import FittedSetting, measure
 from tests.study.rows_by_hand import SMALL, a_folder, some_rows
@@ -105,6 +108,34 @@ def test_what_was_skipped_is_tried_again(tmp_path: Path) -> None:
     listened = some_rows(hours=[[at % 120] for at in range(120)])
 
     assert fit_setting(folder, listened, setting, Grid.of(), FitResources()).cells
+
+
+def test_other_weights_are_fitted_anew_and_without_them_the_known_rows_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, setting = a_folder(tmp_path), Setting("gpt2", "ordered", None, "by_artist")
+    fitted: list[str] = []
+
+    def fit(*given: Any) -> FitResult:
+        _, _, parts, places, resources = given
+        if resources.gpt2_weights == "none":
+            raise SmallhoursError("There are no weights here.", remedy="Name others.")
+        fitted.append(resources.gpt2_weights)
+        return FitResult(np.zeros((len(parts.test), len(places))), 0, (note(fitted[-1]),))
+
+    monkeypatch.setattr(execution, "fit_and_predict", fit)
+    monkeypatch.setattr(execution, "why_not", lambda *_: "")
+
+    rows = [
+        fit_setting(folder, ROWS, setting, Grid.of(), FitResources(gpt2_weights=weights))
+        for weights in ("small", "small", "none", "mine", "small")
+    ]
+
+    assert fitted == ["small", "mine", "small"]
+    assert rows[2].cells == rows[0].cells
+    assert rows[2].skipped == ""
+    (kept,) = folder.of(Grid.of(models=["gpt2"], formats=["ordered"], splits=["by_artist"]))
+    assert kept.notes == [note("small")]
 
 
 def test_a_damaged_result_is_fitted_anew(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ class Checkpoints:
         """Restore network and optimiser; return None when there is no checkpoint.
 
         Raises:
-            OthersCheckpoint: when the folder belongs to another training.
+            CheckpointMismatch: when the folder belongs to another training.
         """
         path = self.folder / _LAST
         if not path.is_file():

@@ -116,7 +116,7 @@ def load_backbone(weights: str) -> tuple[Any, TokenVocabulary]:
     """Load a GPT-2 from a local folder or from the hub, and the tokens that it knows.
 
     Raises:
-        NoWeights: when they are missing, or belong to a model with other tokens.
+        WeightsUnavailable: when they are missing, or belong to a model with other tokens.
     """
     local = Path(weights).is_dir()
     try:

@@ -124,8 +124,8 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
 
         Raises:
             MissingExtra: without torch and transformers.
-            NoWeights: when the weights can't be loaded.
-            OthersCheckpoint: when the folder belongs to another training.
+            WeightsUnavailable: when the weights can't be loaded.
+            CheckpointMismatch: when the folder belongs to another training.
             TrainingDiverged: when the loss is not a finite number.
             TypeError, ValueError: for invalid data or settings.
         """
