@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from smallhours.web.charts import BarSeries, Dot, LineSeries, dots, grouped_bars, histogram, lines
 from smallhours_study.document import ReportFigure
+from smallhours_study.gpt2_fits import SMALL, note
 from smallhours_study.grid import (
     BAYES,
     BY_ARTIST,
@@ -50,9 +51,16 @@ def input_name(fitted: FittedSetting) -> str:
     return f"{setting.limit:,} {name}"
 
 
+def model_name(fitted: FittedSetting) -> str:
+    """Return the model's name as in the table; a small network is not called GPT-2."""
+    if note(SMALL) in fitted.notes:
+        return "small network, not GPT-2"
+    return MODEL_NAMES[fitted.setting.model]
+
+
 def row_name(fitted: FittedSetting) -> str:
     """Return the name of a row of the table: model and input."""
-    return f"{MODEL_NAMES[fitted.setting.model]}, {input_name(fitted)}"
+    return f"{model_name(fitted)}, {input_name(fitted)}"
 
 
 def draw_all(
@@ -155,10 +163,7 @@ def _by_limit(fits: Sequence[FittedSetting], features: Sequence[str]) -> ReportF
 
 def _by_feature(fits: Sequence[FittedSetting], features: Sequence[str]) -> ReportFigure:
     best = [found for model in MODELS if (found := _best_of(fits, features, model))]
-    series = [
-        BarSeries(MODEL_NAMES[f.setting.model], [f.cells[name].rmse for name in features])
-        for f in best
-    ]
+    series = [BarSeries(model_name(f), [f.cells[name].rmse for name in features]) for f in best]
     if best:
         means = [best[0].cells[name].rmse_of_mean for name in features]
         # Last, so that each model has the same colour in all figures.
@@ -186,9 +191,8 @@ def _by_input(fits: Sequence[FittedSetting], features: Sequence[str]) -> ReportF
     for model in models:
         found = [_best_of([f for f in fits if f.setting.format == form], features, model)
                  for form in forms]  # fmt: skip
-        series.append(
-            BarSeries(MODEL_NAMES[model], [f.mean("r2", features) if f else None for f in found])
-        )
+        name = next((model_name(f) for f in found if f), MODEL_NAMES[model])
+        series.append(BarSeries(name, [f.mean("r2", features) if f else None for f in found]))
     svg = grouped_bars(
         f"R² by input, {_split_of(fits)}",
         [FORMAT_NAMES[form].replace("track's and artist's tags apart", "tags, apart") for form in
@@ -214,7 +218,7 @@ def _by_split(fits: Sequence[FittedSetting], features: Sequence[str]) -> ReportF
             found = _best_of([f for f in fits if f.setting.split == split], features, model)
             if found:
                 r2 = found.mean("r2", features)
-                points.append(Dot(MODEL_NAMES[model], SPLIT_NAMES[split], r2))
+                points.append(Dot(model_name(found), SPLIT_NAMES[split], r2))
     svg = dots(
         "What knowing the artist is worth",
         points,

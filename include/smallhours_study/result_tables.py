@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from smallhours.web.charts.canvas import format_value
 from smallhours_study.document import ReportTable
-from smallhours_study.figures import MODEL_NAMES, input_name
+from smallhours_study.figures import input_name, model_name
 from smallhours_study.grid import FORMATS, HOURS, MODELS
 from smallhours_study.references import BASE, MEAN, PaperRow, key_of, r2_of
 from smallhours_study.results import FittedSetting
@@ -76,7 +76,7 @@ def cost_table(fits: Sequence[FittedSetting], features: Sequence[str]) -> Report
     """Return mean RMSE as a share of either baseline's, and the cost of each row."""
     rows = [
         [
-            MODEL_NAMES[f.setting.model],
+            model_name(f),
             input_name(f),
             digits(f.mean("rmse", features)),
             digits(f.mean("rmse", features) / f.mean("rmse_of_mean", features), 3),
@@ -130,7 +130,7 @@ def _line(
         for name in features
     ]
     return _Line(
-        (MODEL_NAMES[fitted.setting.model], input_name(fitted)),
+        (model_name(fitted), input_name(fitted)),
         values,
         theirs,
         # An hour's mean is a different, easier target.

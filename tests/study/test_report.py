@@ -8,10 +8,13 @@ import pytest
 
 from smallhours.errors import SettingsError
 from smallhours_study.execution import run_study
+from smallhours_study.figures import row_name
 from smallhours_study.fits import FitResources
-from smallhours_study.grid import FEATURES, Grid
+from smallhours_study.gpt2_fits import note
+from smallhours_study.grid import FEATURES, Grid, Setting
 from smallhours_study.references import BASE, key_of, read_published, read_reference
 from smallhours_study.report import ComparisonFigures, write_report
+from smallhours_study.results import FittedSetting
 from tests.shared_data import shared_path
 from tests.study.rows_by_hand import a_folder, some_rows, write_tables
 
@@ -46,6 +49,16 @@ def test_the_table_has_both_baselines_and_a_row_per_setting(studied: Path) -> No
     assert lines_with(text, "mean", "of the training rows")
     assert lines_with(text, "Bayesian ridge", "10 tags")
     assert lines_with(text, "linear (ours)")
+
+
+def test_a_small_network_is_not_called_gpt2() -> None:
+    setting = Setting("gpt2", "ordered", None, "by_artist")
+
+    def name(weights: str) -> str:
+        return row_name(FittedSetting(setting, {}, notes=(note(weights),)))
+
+    assert name("small") == "small network, not GPT-2, string O"
+    assert name("gpt2") == "GPT-2, string O"
 
 
 def test_the_papers_figures_stand_beside_ours_with_the_reasons(studied: Path) -> None:
