@@ -190,6 +190,11 @@ def test_only_what_has_news_is_predicted_again(lake: Lake) -> None:
 
     # A new track, whose artist's tags are known for long; and an older night than the last one.
     add_tracks(lake, ["hermit · new song"], on=in_two_days.date)
+    assert predict_on(lake, in_two_days)["tracks"] == 1
+
+    # Fetched on the day of the last prediction, after it.
+    predict_on(lake, in_two_days)  # looks again at what it wrote itself
+    add_track_tags(lake, {others[1]: {"calm": 100}}, on=in_two_days.date)
     assert predict_on(lake, in_two_days)["tracks"] == 2
     add_tracks(lake, ["hermit · newest song"])
     assert int(predict(lake)["tracks"]) >= 8

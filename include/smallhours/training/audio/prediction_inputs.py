@@ -2,10 +2,11 @@
 
 Beside a listener's models stands which files the last prediction read, by what differs when a file
 is replaced, and its night: in a file that differs, only tracks whose tags or features were fetched
-since then are predicted again. A partition in which the prediction itself wrote is looked at once
-more, so that what somebody else wrote meanwhile is not missed. Of the names of tags a copy is kept:
-nearly every night brings new tags, which only tracks have that were fetched since then, and another
-name for a tag that was known concerns every track.
+since then are predicted again. What was fetched on the very day of the last prediction may have
+been fetched after it, and is compared with what it saw of that day. A partition in which the
+prediction itself wrote is looked at once more, so that what somebody else wrote meanwhile is not
+missed. Of the names of tags a copy is kept: nearly every night brings new tags, which only tracks
+have that were fetched since then, and another name for a tag that was known concerns every track.
 """
 
 import datetime as dt
@@ -22,6 +23,21 @@ from smallhours.training.audio import NAME
 from smallhours.training.registry import SHARED, Registry
 
 _BY_PREFIX = (TRACKS, TRACK_TAGS, ARTIST_TAGS, AUDIO_FEATURES)
+
+
+@dataclass(frozen=True)
+class PredictionChanges:
+    """What differs from the last prediction.
+
+    Attributes:
+        prefixes: The prefixes in which something differs.
+        since: The night of the last prediction; None where all has to be predicted.
+        fetched: A fingerprint of what it saw of that date, by prefix.
+    """
+
+    prefixes: list[str]
+    since: dt.date | None
+    fetched: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -68,15 +84,11 @@ class PredictionInputs:
             f"models/{listener}/{NAME}/predicted.json",
         )
 
-    def changed(self, night: dt.date) -> tuple[list[str], dt.date | None]:
+    def changed(self, night: dt.date) -> "PredictionChanges":
         """Return where predictions have to be made again, and of what.
 
         Args:
             night: Tonight.
-
-        Returns:
-            The prefixes in which something differs from the last prediction; and since when tags or
-            features were fetched that it may not have seen, None where it counts for nothing.
         """
         try:
             last = json.loads(self._files.read(self._path))
@@ -86,24 +98,36 @@ class PredictionInputs:
             )
             known = last["stamps"] if same else {}
             seen = dt.date.fromisoformat(last["night"]) if same else None
+            fetched = last["fetched"] if same else {}
         except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-            known, seen = {}, None
+            known, seen, fetched = {}, None, {}
         prefixes = sorted(each for each, files in self.stamps.items() if known.get(each) != files)
-        return prefixes, None if seen is None or seen > night else seen
+        if seen is None or seen > night:
+            return PredictionChanges(prefixes, None, {})
+        return PredictionChanges(prefixes, seen, fetched)
 
-    def note_predicted(self, version: str, night: dt.date, *, besides: Collection[str]) -> None:
+    def note_predicted(
+        self,
+        version: str,
+        night: dt.date,
+        *,
+        besides: Collection[str],
+        fetched: Mapping[str, str],
+    ) -> None:
         """Store that all is predicted.
 
         Args:
             version: The model.
             night: Tonight.
             besides: Prefixes that were written to.
+            fetched: Fingerprints of what was fetched tonight, by prefix.
         """
         told = {
             "version": version,
             "rest": self.rest,
             "names": self.names,
             "night": night.isoformat(),
+            "fetched": {each: mark for each, mark in fetched.items() if mark},
             "stamps": {each: files for each, files in self.stamps.items() if each not in besides},
         }
         self._files.replace(self._path, json.dumps(told, separators=(",", ":")).encode())

@@ -3,6 +3,7 @@
 import datetime as dt
 import logging
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pandas.util import hash_pandas_object
 
 from smallhours.identity import artist_key_in
-from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, among, prefix_of
 from smallhours.lake.tables import (
     ARTIST_TAGS,
@@ -34,7 +35,7 @@ from smallhours.training.audio.measured_tracks import (
     measured_rows,
     read_lengths,
 )
-from smallhours.training.audio.prediction_inputs import PredictionInputs
+from smallhours.training.audio.prediction_inputs import PredictionChanges, PredictionInputs
 from smallhours.training.audio.saved import Unchanged, earlier_training
 from smallhours.training.evaluation.folds import ARTISTS_PER_FOLD
 from smallhours.training.registry import SHARED, Registry
@@ -110,8 +111,8 @@ def predict_audio_features(
     predicted by the same model are not read.
     """
     inputs = PredictionInputs.of(lake, listener, settings)
-    prefixes, since = inputs.changed(night.date)
-    if inputs.version is not None and not prefixes:
+    changes = inputs.changed(night.date)
+    if inputs.version is not None and not changes.prefixes:
         return {"tracks": 0, "model": inputs.version, "values_written": 0}
     predictor = None if inputs.version is None else _load(lake, listener)
     if inputs.version != (predictor and predictor.version):
@@ -121,15 +122,19 @@ def predict_audio_features(
     by_prefix = defaultdict(set)
     for key in _candidates(lake, listener):
         by_prefix[_prefix(key)].add(key)
-    predicting = Predicting(lake, predictor, inputs, since, settings, night)
+    predicting = Predicting(lake, predictor, inputs, changes, settings, night)
     counts: Counter[str] = Counter()
     written: set[str] = set()
     waiting: list[str] = []
-    for prefix in prefixes:
-        found, measured = predicting.lacking(prefix, by_prefix[prefix])
+    # Where nothing differs, tonight's rows are those that an earlier prediction of tonight saw.
+    fetched = dict(changes.fetched) if changes.since == night.date else {}
+    for prefix in changes.prefixes:
+        news = predicting.news(prefix)
+        fetched[prefix] = news.tonight
+        found, measured = predicting.lacking(prefix, by_prefix[prefix], news)
         waiting += found
         counts["measured"] += measured
-        if len(waiting) >= MAX_PREDICTED_AT_ONCE or prefix == prefixes[-1]:
+        if len(waiting) >= MAX_PREDICTED_AT_ONCE or prefix == changes.prefixes[-1]:
             tagged, changed = predicting.predict(waiting)
             if not changed.empty:
                 lake.merge(AUDIO_FEATURES, changed)
@@ -138,7 +143,7 @@ def predict_audio_features(
             )
             written |= set(changed["prefix"])
             waiting = []
-    inputs.note_predicted(predictor.version, night.date, besides=written)
+    inputs.note_predicted(predictor.version, night.date, besides=written, fetched=fetched)
     return {**counts, "model": predictor.version}
 
 
@@ -160,6 +165,21 @@ def _retire_unreadable(lake: Lake, listener: str) -> None:
 
 
 @dataclass(frozen=True)
+class FetchedNews:
+    """What was fetched in a partition that was not predicted from yet.
+
+    Attributes:
+        tracks: Tracks of which tags or features were fetched.
+        artists: Artists of whom tags were fetched.
+        tonight: A fingerprint of all that was fetched tonight; empty when nothing was.
+    """
+
+    tracks: frozenset[str]
+    artists: frozenset[str]
+    tonight: str
+
+
+@dataclass(frozen=True)
 class Predicting:
     """A night's prediction by one model.
 
@@ -167,7 +187,7 @@ class Predicting:
         lake: The lake.
         predictor: The model.
         inputs: What predictions follow from.
-        since: When what the last prediction may not have seen was fetched; None: all is predicted.
+        changes: What differs from the last prediction.
         settings: For the sources of lengths.
         night: Tonight.
     """
@@ -175,9 +195,14 @@ class Predicting:
     lake: Lake
     predictor: "AudioPredictor"
     inputs: PredictionInputs
-    since: dt.date | None
+    changes: PredictionChanges
     settings: Settings
     night: Night
+
+    @property
+    def since(self) -> dt.date | None:
+        """The night of the last prediction; None where all has to be predicted."""
+        return self.changes.since
 
     def predict(self, lacking: list[str]) -> tuple[int, Frame]:
         """Return how many of some tracks have tags, and the predictions that the lake lacks."""
@@ -206,14 +231,34 @@ class Predicting:
         )
         return len(tagged), _changed(stored, rows)
 
-    def lacking(self, prefix: str, candidates: set[str]) -> tuple[list[str], int]:
+    def news(self, prefix: str) -> FetchedNews:
+        """Return what was fetched in a partition since the last prediction."""
+        fresh = pc.field("fetched_at") >= pa.scalar(self.since or self.night.date, pa.date32())
+        measured = fresh & (pc.field("source") != Provenance.PREDICTED)
+        told = [
+            self.lake.read(table, columns=columns, where={"prefix": prefix}, filters=filters)
+            for table, columns, filters in (
+                (TRACK_TAGS, ["track_key", "tag", "count", "fetched_at"], fresh),
+                (AUDIO_FEATURES, ["track_key", "feature", "value", "fetched_at"], measured),
+                (ARTIST_TAGS, ["artist_key", "tag", "count", "fetched_at"], fresh),
+            )
+        ]
+        tonight = _fingerprint(told, self.night.date)
+        if self.since and _fingerprint(told, self.since) == self.changes.fetched.get(prefix, ""):
+            told = [rows.filter(pc.not_equal(rows["fetched_at"], self.since)) for rows in told]
+        own, features, artists = (set(rows.column(0).to_pylist()) for rows in told)
+        return FetchedNews(frozenset(own | features), frozenset(artists), tonight)
+
+    def lacking(
+        self, prefix: str, candidates: set[str], news: FetchedNews
+    ) -> tuple[list[str], int]:
         """Return the tracks to predict of a partition, and how many were found wholly measured.
 
         All of the partition's are looked at when nothing was predicted from the same inputs; else
         the candidates, new tracks, and those of which something was fetched since then.
         """
         where = {"prefix": prefix}
-        fetched = set() if self.since is None else self._fetched(prefix, candidates)
+        fetched = set() if self.since is None else self._told_of(prefix, candidates, news)
         keys = candidates | fetched | self._tracks(prefix, self._new())
         told = self.lake.read(
             AUDIO_FEATURES,
@@ -253,23 +298,23 @@ class Predicting:
         )
         return set(rows["track_key"].to_pylist())
 
-    def _fetched(self, prefix: str, candidates: set[str]) -> set[str]:
-        """Return the tracks of which something was fetched that was not predicted from yet."""
-        fresh = pc.field("fetched_at") >= pa.scalar(self.since, pa.date32())
-        measured = fresh & (pc.field("source") != Provenance.PREDICTED)
-
-        def owners(table: Table, filters: pc.Expression) -> set[str]:
-            key = table.key[0]
-            rows = self.lake.read(table, columns=[key], where={"prefix": prefix}, filters=filters)
-            return set(rows[key].to_pylist())
-
-        artists = owners(ARTIST_TAGS, fresh)
-        tracks = owners(TRACK_TAGS, fresh) | owners(AUDIO_FEATURES, measured)
+    def _told_of(self, prefix: str, candidates: set[str], news: FetchedNews) -> set[str]:
+        """Return the tracks and candidates that the news are about."""
         of_candidates = {
-            key for key in candidates if key in tracks or artist_key_in(key) in artists
+            key for key in candidates if key in news.tracks or artist_key_in(key) in news.artists
         }
-        either = among("artist_key", artists) | among("track_key", tracks)
+        either = among("artist_key", news.artists) | among("track_key", news.tracks)
         return of_candidates | self._tracks(prefix, either)
+
+
+def _fingerprint(tables: Sequence[pa.Table], day: dt.date) -> str:
+    """Return what differs when other rows were fetched on a day; empty when none were."""
+    found = [rows.filter(pc.equal(rows["fetched_at"], day)) for rows in tables]
+    if not any(map(len, found)):
+        return ""
+    # Sums do not depend on the order of rows.
+    sums = (hash_pandas_object(rows.to_pandas(), index=False).sum() for rows in found)
+    return " ".join(f"{int(each):x}" for each in sums)
 
 
 def _too_few(rows: AudioRows, settings: Settings) -> str:
