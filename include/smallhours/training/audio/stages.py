@@ -58,7 +58,6 @@ MIN_ARTISTS = ARTISTS_PER_FOLD * FOLDS
 MAX_PREDICTED_AT_ONCE = 10_000
 # If more of the measured tracks are the listener's, the shared model serves them.
 MAX_OWN_SHARE = 0.9
-ONE_DAY = dt.timedelta(days=1)
 
 
 def train_audio_features(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
@@ -259,7 +258,8 @@ class Predicting:
         """
         where = {"prefix": prefix}
         fetched = set() if self.since is None else self._told_of(prefix, candidates, news)
-        keys = candidates | fetched | self._tracks(prefix, self._new())
+        new = self.since and pc.field("first_seen") >= pa.scalar(self.since, pa.date32())
+        keys = candidates | fetched | self._tracks(prefix, new)
         told = self.lake.read(
             AUDIO_FEATURES,
             columns=["track_key", "source", "feature", "value", "model"],
@@ -284,13 +284,6 @@ class Predicting:
             ours = told.filter(pc.equal(told["model"], self.predictor.version))
             lacking -= set(ours["track_key"].to_pylist()) - fetched
         return sorted(lacking), len(keys & measured)
-
-    def _new(self) -> pc.Expression | None:
-        """Return the filter of tracks that may have come since the last prediction."""
-        if self.since is None:
-            return None
-        # It may be a day earlier where another listener's run adds them.
-        return pc.field("first_seen") >= pa.scalar(self.since - ONE_DAY, pa.date32())
 
     def _tracks(self, prefix: str, filters: pc.Expression | None = None) -> set[str]:
         rows = self.lake.read(
