@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk.serde import deserialize
 from fastapi import HTTPException
 from starlette.requests import Request
 
@@ -114,11 +115,11 @@ class Waiting:
     def xcom_pull(self, *, task_ids: str, key: str) -> Any:
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
+        from sqlalchemy import select
 
-        wanted = XComModel.get_many(run_id=self.run, task_ids=task_ids, key=key)
+        wanted = select(XComModel.value).filter_by(run_id=self.run, task_id=task_ids, key=key)
         with create_session() as session:
-            kept = session.scalars(wanted).first()
-            return None if kept is None else XComModel.deserialize_value(kept)
+            return deserialize(session.scalar(wanted))
 
 
 def test_an_answer_is_not_asked_for_again_when_the_task_was_lost_after_it(

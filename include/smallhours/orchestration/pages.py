@@ -183,7 +183,13 @@ def answer_review(request: Request, run: str, approve: bool) -> None:
             "responded_by_user": {"id": noted.responded_by.id, "name": noted.responded_by.name},
         }
         XComModel.set(
-            ANSWER, kept, dag_id=_DAG, task_id=SHOW_PLAN, run_id=run, map_index=-1, session=session
+            ANSWER,
+            kept,
+            dag_id=_DAG,
+            task_id=SHOW_PLAN,
+            run_id=run,
+            serialize=False,  # as tasks store it: what is serialized here, none deserializes
+            session=session,
         )
 
 
