@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from smallhours.catalog.first_night import settings_tonight
+from smallhours.catalog.seeds import settings_tonight
 from smallhours.lake.store import Lake
 from smallhours.settings import Settings
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from smallhours.catalog import first_night
+from smallhours.catalog import seeds
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.tables import PLAYS
 from smallhours.run_context import RunContext
@@ -123,8 +123,8 @@ class SundayNight:
 def no_first_night_limits() -> Iterator[None]:
     """Let a first night ask for all that it wants, so that no other night asks for its rest."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(first_night, "FIRST_NIGHT", {})
-        patch.setattr(first_night, "LASTFM_ALONE", {})
+        patch.setattr(seeds, "FIRST_NIGHT", {})
+        patch.setattr(seeds, "LASTFM_ALONE", {})
         yield
 
 

@@ -60,6 +60,6 @@ def gather_candidates(run: "RunContext") -> Summary:
 
 def _tonight(run: "RunContext") -> "Settings":
     """Return the settings of a run, with a first night's limits on a first night."""
-    from smallhours.catalog.first_night import settings_tonight
+    from smallhours.catalog.seeds import settings_tonight
 
     return settings_tonight(run.lake, run.listener, run.settings, run.night)

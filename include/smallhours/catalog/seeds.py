@@ -2,10 +2,15 @@
 
 Seeds are the listener's strongest tracks, artists and tags, tags that they never play, and the
 artists that are near theirs.
+
+Until a list was written, a night asks about fewer of them, so that the first list is there within a
+quarter of an hour. What is left is asked about on the nights after, whose limits are those of the
+settings.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
@@ -19,17 +24,34 @@ from smallhours.catalog.stored_answers import Seed, due_keys, last_fetched
 from smallhours.catalog.tag_names import namer
 from smallhours.catalog.tracks import named_rows
 from smallhours.identity import artist_key_in, is_artist
+from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, among
 from smallhours.lake.tables import ARTIST_TAGS, SIMILAR, TRACK_TAGS, TRACKS
 from smallhours.nights import Night
 from smallhours.settings import CatalogSettings, Settings
-from smallhours.vocabulary import CatalogSource
+from smallhours.vocabulary import SHOWN, CatalogSource
 
 Question = TypeVar("Question", bound=tuple[str, ...])
 
 # The figure in `metrics` about what a night's candidates rest on.
 EVIDENCE, OLD_SHARE = "evidence", "old_share"
+
+# The most that each setting of `[catalog]` is on a first night. With accounts at Last.fm and at
+# ListenBrainz, and a long history, all calls are reckoned to take 13 minutes at the allowed rates.
+FIRST_NIGHT: Mapping[str, int] = MappingProxyType(
+    {
+        "lastfm_calls_per_night": 400,
+        "near_artists": 60,
+        "name_lookups_per_night": 100,
+        "tracks_per_night": 1_000,
+    }
+)
+
+# Where ListenBrainz is not asked, there is time for more of Last.fm's calls.
+LASTFM_ALONE: Mapping[str, int] = MappingProxyType(
+    {"lastfm_calls_per_night": 1_000, "near_artists": 150}
+)
 
 
 def askable_names(lake: Lake, tracks: Iterable[str], artists: Iterable[str] = ()) -> pd.DataFrame:
@@ -270,3 +292,15 @@ def unheard(lake: Lake, weights: Weights, tags: Sequence[str]) -> frozenset[str]
     heard = {name(tag) for tag in ours["tag"].unique()}
     heard.update(name(tag) for tag in weights.tags.index)
     return frozenset(tag for tag in tags if name(tag) not in heard)
+
+
+def settings_tonight(lake: Lake, listener: str, settings: Settings, night: Night) -> Settings:
+    """Return the settings, with the limits of a first night until a list of theirs was written."""
+    lists = lake.frame(PLAYLISTS, columns=["night", "outcome"], where={"listener": listener})
+    if (lists["outcome"].isin(SHOWN) & (lists["night"] < night.date)).any():
+        return settings
+    own = settings.catalog
+    alone = not (settings.services.listenbrainz.enabled and settings.contact(listener))
+    most_of = {**FIRST_NIGHT, **LASTFM_ALONE} if alone else FIRST_NIGHT
+    limits = {name: min(getattr(own, name), most) for name, most in most_of.items()}
+    return settings.model_copy(update={"catalog": own.model_copy(update=limits)})
