@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from smallhours.catalog.merged_sources import read_tags
 from smallhours.catalog.normalisation import default_pipeline
+from smallhours.catalog.stored_answers import read_tags
 from smallhours.catalog.tag_names import names_of
 from smallhours.identity import artist_key_in, is_artist
 from smallhours.lake.store import Lake

@@ -16,9 +16,8 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.catalog.candidates import Weights, gather, weights_of
-from smallhours.catalog.merged_sources import read_neighbours
 from smallhours.catalog.seeds import foreign_tags, near_artists, near_tracks
-from smallhours.catalog.stored_answers import Seed
+from smallhours.catalog.stored_answers import Seed, read_neighbours
 from smallhours.catalog.tracks import named_rows
 from smallhours.identity import artist_key_in, is_artist
 from smallhours.lake.store import Lake

@@ -18,9 +18,14 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.catalog.candidates import Weights, gather, weights_of
-from smallhours.catalog.merged_sources import read_neighbours, read_tags
 from smallhours.catalog.normalisation import default_pipeline
-from smallhours.catalog.stored_answers import Seed, due_keys, last_fetched
+from smallhours.catalog.stored_answers import (
+    Seed,
+    due_keys,
+    last_fetched,
+    read_neighbours,
+    read_tags,
+)
 from smallhours.catalog.tag_names import namer
 from smallhours.catalog.tracks import named_rows
 from smallhours.identity import artist_key_in, is_artist

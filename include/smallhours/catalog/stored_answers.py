@@ -1,14 +1,25 @@
-"""Tags and neighbours as services answer them: what is due, and how answers are stored.
+"""Tags, neighbours and popularity as services answer them: what is due, how it is stored and read.
 
 An empty answer is stored as a row, too, so that it is not requested again every night. New keys are
 asked for first, then stale ones, each by weight. Neighbours are similar tracks and artists, and top
 tracks of artists and tags: five kinds of question, one shape of answer, one table (`similar`).
+
+All readers get the answers from here, merged over the sources:
+
+- A tag that two sources tell of one track or artist counts with the larger of its counts.
+- A neighbour that two sources tell of one seed counts with the larger match. Each source's matches
+  are brought to 0-1 when they are stored.
+- How well known a track is, is Last.fm's number of listeners. Where Last.fm tells none, it is
+  ListenBrainz' number times the median of Last.fm's ÷ ListenBrainz' over the tracks of both.
+
+With one source, the rows are that source's own.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
@@ -16,11 +27,13 @@ from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import artist_key_in, artist_key_of, identify
 from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, among, prefix_of
-from smallhours.lake.tables import SIMILAR
+from smallhours.lake.tables import RECORDINGS, SIMILAR
 from smallhours.vocabulary import CatalogSource
 
 NO_TAG = ""
 NO_NEIGHBOUR = ""
+
+_NEIGHBOUR = ["kind", "seed_key", "neighbour_key"]
 
 
 def due_keys(
@@ -147,3 +160,83 @@ def _key_of(kind: str, neighbour: Neighbour) -> str:
     if neighbour.title:
         return identify(neighbour.artist, neighbour.title).track_key
     return artist_key_of(neighbour.artist)
+
+
+def read_tags(
+    lake: Lake,
+    table: Table,
+    *,
+    where: Mapping[str, Sequence[str]] | None = None,
+    owners: Iterable[str] | None = None,
+    without: Collection[str] = (),
+) -> pd.DataFrame:
+    """Return the tags of `track_tags` or `artist_tags`: its key's first column, `tag`, `count`.
+
+    Rows that only say that a source has no tags are left out.
+
+    Args:
+        lake: The lake.
+        table: Which of the two.
+        where: Values of partition columns; None for all.
+        owners: The tracks or artists; None for all.
+        without: Sources that are left out.
+    """
+    owner = table.key[0]
+    told = (pc.field("count") > 0) & (pc.field("tag") != "")
+    if owners is not None:
+        told &= among(owner, owners)
+    if without:
+        told &= ~among("source", without)
+    rows = lake.frame(table, columns=[owner, "tag", "count"], where=where, filters=told)
+    return strongest(rows, [owner, "tag"], "count")
+
+
+def read_neighbours(
+    lake: Lake,
+    kinds: Collection[str] | None = None,
+    *,
+    seeds: Iterable[str] | None = None,
+    more: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Return the neighbours in `similar`: `kind`, `seed_key`, `neighbour_key`, `match`, `rank`.
+
+    Rows that only say that a source knows no neighbours are left out.
+
+    Args:
+        lake: The lake.
+        kinds: Kinds of neighbours; None for all.
+        seeds: The tracks, artists and tags whose neighbours are read; None for all.
+        more: Further columns.
+    """
+    told = pc.field("rank") > 0
+    if kinds is not None:
+        told &= among("kind", kinds)
+    if seeds is not None:
+        told &= among("seed_key", seeds)
+    rows = lake.frame(SIMILAR, columns=[*_NEIGHBOUR, "match", "rank", *more], filters=told)
+    return strongest(rows, _NEIGHBOUR, "match")
+
+
+def complete_listeners(lake: Lake, of_lastfm: pd.Series) -> "pd.Series[float]":
+    """Return how many people know each track.
+
+    Args:
+        lake: The lake.
+        of_lastfm: Last.fm's numbers by track key, null where it told none.
+    """
+    told = pc.field("listeners") > 0
+    rows = lake.frame(RECORDINGS, columns=["track_key", "listeners"], filters=told)
+    own = of_lastfm.astype(float)
+    if rows.empty:
+        return own
+    others = rows.set_index("track_key")["listeners"].astype(float).reindex(own.index)
+    scale = (own / others)[(own > 0) & (others > 0)].median()
+    return own.fillna(others * (1.0 if np.isnan(scale) else scale))
+
+
+def strongest(rows: pd.DataFrame, key: list[str], by: str) -> pd.DataFrame:
+    """Return the strongest row of each key, in the order of the rows."""
+    if not rows.duplicated(key).any():
+        return rows
+    order = rows.sort_values(by, ascending=False, kind="stable").drop_duplicates(key).index
+    return rows.loc[order.sort_values()]

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from smallhours.catalog.merged_sources import read_tags
 from smallhours.catalog.normalisation import bare_name, default_pipeline, own_names
+from smallhours.catalog.stored_answers import read_tags
 from smallhours.catalog.tag_names import names_of
 from smallhours.identity import SEPARATOR, artist_key_in, is_artist
 from smallhours.lake.schema import Table

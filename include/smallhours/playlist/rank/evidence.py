@@ -14,8 +14,8 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.catalog.candidates import artist_weights, track_weights
-from smallhours.catalog.merged_sources import complete_listeners
 from smallhours.catalog.normalisation import WeightedTag, back_off
+from smallhours.catalog.stored_answers import complete_listeners
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, among, prefix_of

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from smallhours.catalog.merged_sources import complete_listeners
+from smallhours.catalog.stored_answers import complete_listeners
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from smallhours.catalog.merged_sources import strongest
+from smallhours.catalog.stored_answers import strongest
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import SIMILAR

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from smallhours.catalog.candidates import track_weights
-from smallhours.catalog.merged_sources import complete_listeners, read_neighbours
+from smallhours.catalog.stored_answers import complete_listeners, read_neighbours
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake

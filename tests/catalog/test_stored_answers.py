@@ -6,8 +6,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from smallhours.catalog.merged_sources import complete_listeners, read_neighbours, read_tags
-from smallhours.catalog.stored_answers import Neighbour, Seed, store_neighbours, store_tags
+from smallhours.catalog.stored_answers import (
+    Neighbour,
+    Seed,
+    complete_listeners,
+    read_neighbours,
+    read_tags,
+    store_neighbours,
+    store_tags,
+)
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, RECORDINGS
 from smallhours.vocabulary import CatalogSource
