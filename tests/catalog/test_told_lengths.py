@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smallhours.catalog.told_lengths import MAX_NOTED, NOTE, ToldLengths
+from smallhours.catalog.features import LENGTHS_NOTE, MAX_NOTED, ToldLengths
 from smallhours.lake.store import Lake, MergeReport
 from smallhours.lake.tables import AUDIO_FEATURES
 
@@ -33,7 +33,7 @@ def test_lengths_of_many_answers_are_stored_at_once_and_the_note_goes(lake: Lake
     assert stored(lake) == {}
     lengths.store()
     assert stored(lake) == FIRST | SECOND
-    assert not Path(lake.files.address(NOTE)).exists()
+    assert not Path(lake.files.address(LENGTHS_NOTE)).exists()
 
 
 def test_what_a_killed_process_noted_is_stored_by_the_next(lake: Lake) -> None:
@@ -46,7 +46,7 @@ def test_lengths_that_are_known_are_not_noted(lake: Lake) -> None:
     for _ in range(2):
         lengths = ToldLengths(lake, NIGHT)
         lengths.note(FIRST)
-        assert Path(lake.files.address(NOTE)).exists() == (not stored(lake))
+        assert Path(lake.files.address(LENGTHS_NOTE)).exists() == (not stored(lake))
         lengths.store()
 
 
@@ -68,7 +68,7 @@ def test_what_others_note_meanwhile_stays(lake: Lake) -> None:
 
 
 def test_a_damaged_note_costs_only_what_it_held(lake: Lake) -> None:
-    lake.files.replace(NOTE, b"{broken")
+    lake.files.replace(LENGTHS_NOTE, b"{broken")
     ToldLengths(lake, NIGHT).note(FIRST)
     ToldLengths(lake, NIGHT).store()
     assert stored(lake) == FIRST

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from smallhours.catalog.told_lengths import NOTE
+from smallhours.catalog.features import LENGTHS_NOTE
 from smallhours.lake.delta import Delta, path_of_delta, with_prefix
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS, TRACKS
@@ -97,7 +97,7 @@ def original(old: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(old, folder)
     prepare(folder)
     files = Lake(str(folder / "data")).files
-    files.replace(NOTE, b"{}")
+    files.replace(LENGTHS_NOTE, b"{}")
     delta = Delta(TRACKS, with_prefix(TRACKS).schema.empty_table())
     files.replace(path_of_delta(TRACKS), delta.encoded())
     return folder
@@ -139,7 +139,7 @@ def test_what_was_backed_up_comes_back_in_an_empty_folder(
 
     assert code == 0, said
     assert data(tmp_path) == data(original)
-    for hidden in (NOTE, path_of_delta(TRACKS)):
+    for hidden in (LENGTHS_NOTE, path_of_delta(TRACKS)):
         assert (tmp_path / "data" / hidden).exists()
     assert connections(tmp_path) == connections(original) != []
     assert sorted(path.name for path in tmp_path.iterdir()) == [

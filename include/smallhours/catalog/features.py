@@ -3,15 +3,23 @@
 That a source has nothing for a track is stored, too. Which source to believe is decided by
 `most_reliable`, in the order of `Provenance`, and nowhere else. The requests are in
 `feature_sources`.
+
+Last.fm tells lengths beside neighbours: they are noted in a small file, and stored together. The
+neighbours of five seeds come with the lengths of hundreds of tracks, whose rows lie in nearly all
+files of `audio_features`. Stored with every batch of answers, a few numbers would write that table
+again each time. The note outlasts a crash: what it holds is stored with the next lengths.
 """
 
 import csv
 import datetime as dt
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from smallhours.catalog.stored_answers import store_tags
 from smallhours.errors import SettingsError
@@ -26,6 +34,13 @@ NOTHING = ""
 _SHARES = frozenset(FEATURES) - {"loudness", "tempo", "key", "mode", "duration_ms"}
 
 _FILE_NEEDS = ("artist", "tags", *FEATURES[:5])
+
+LENGTH = "duration_ms"
+# Hidden in the lake, beside the tables; a backup has it.
+NOTES = ".notes"
+LENGTHS_NOTE = f"{NOTES}/lastfm-lengths.json"
+# The note is written again with every batch, so it has to stay small.
+MAX_NOTED = 2_000
 
 
 def most_reliable(rows: pd.DataFrame, sources: Iterable[str] = tuple(Provenance)) -> pd.DataFrame:
@@ -190,3 +205,62 @@ def _read(path: Path) -> pd.DataFrame:
 def _fingerprint(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "blake2b").hexdigest()[:12]
+
+
+class ToldLengths:
+    """The lengths that Last.fm tells; most are known from other seeds.
+
+    Args:
+        lake: The lake.
+        night: Tonight.
+    """
+
+    def __init__(self, lake: Lake, night: dt.date) -> None:
+        self._lake = lake
+        self._night = night
+        self._noted = 0
+
+    def note(self, told: Mapping[str, float]) -> None:
+        """Note lengths in milliseconds, by track key, where they are new or other ones."""
+        new = {key: ms for key, ms in told.items() if self._known.get(key) != ms}
+        if not new:
+            return
+        self._lake.files.update(
+            LENGTHS_NOTE, lambda old: _dump_lengths(_load_lengths(old) | new), empty=b"{}"
+        )
+        self._known.update(new)
+        self._noted += len(new)
+        if self._noted >= MAX_NOTED:
+            self.store()
+
+    def store(self) -> None:
+        """Store what is noted, also by a process that has died, and take it off the note."""
+        try:
+            noted = _load_lengths(self._lake.files.read(LENGTHS_NOTE))
+        except FileNotFoundError:
+            return
+        found = {key: {LENGTH: ms} for key, ms in noted.items()}
+        store_features(self._lake, list(noted), found, source=Provenance.LASTFM, night=self._night)
+        self._lake.files.update(
+            LENGTHS_NOTE,
+            lambda old: _dump_lengths(dict(_load_lengths(old).items() - noted.items())),
+            empty=b"{}",
+        )
+        self._noted = 0
+
+    @cached_property
+    def _known(self) -> dict[str, float]:
+        by_lastfm = (pc.field("source") == Provenance.LASTFM) & (pc.field("feature") == LENGTH)
+        rows = self._lake.frame(AUDIO_FEATURES, columns=["track_key", "value"], filters=by_lastfm)
+        return dict(zip(rows["track_key"], rows["value"], strict=True))
+
+
+def _load_lengths(note: bytes | None) -> dict[str, float]:
+    try:
+        return dict(json.loads(note or b"{}"))
+    except (ValueError, TypeError):
+        return {}  # a damaged note costs a few lengths
+
+
+def _dump_lengths(lengths: Mapping[str, float]) -> bytes | None:
+    return json.dumps(lengths).encode() if lengths else None

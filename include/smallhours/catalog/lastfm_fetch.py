@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from smallhours.catalog.concurrent_fetch import Fetch
+from smallhours.catalog.features import ToldLengths
 from smallhours.catalog.stored_answers import (
     NO_TAG,
     Neighbour,
@@ -17,7 +18,6 @@ from smallhours.catalog.stored_answers import (
     store_neighbours,
     store_tags,
 )
-from smallhours.catalog.told_lengths import ToldLengths
 from smallhours.identity import artist_key_in, identify
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, TRACK_TAGS

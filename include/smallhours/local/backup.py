@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from smallhours import __version__
-from smallhours.catalog.told_lengths import NOTES
+from smallhours.catalog.features import NOTES
 from smallhours.lake.delta import FOLDER as DELTAS
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.store import Lake
