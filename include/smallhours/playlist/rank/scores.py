@@ -18,7 +18,6 @@ from smallhours.playlist.explain.nameable_tags import is_place_or_time
 from smallhours.playlist.explain.track_evidence import IntentEvidence, TasteScorer
 from smallhours.playlist.rank.evidence import Evidence
 from smallhours.training.ranking.artist_graph import ArtistGraph
-from smallhours.training.ranking.candidate_signals import candidate_signals
 from smallhours.training.ranking.fusion import (
     DEFAULT,
     DISTANCE_FROM_RECENT,
@@ -27,7 +26,13 @@ from smallhours.training.ranking.fusion import (
     RECEPTION,
     Fusion,
 )
-from smallhours.training.ranking.signals import consensus, distance_from, freshness, reception
+from smallhours.training.ranking.signals import (
+    candidate_signals,
+    consensus,
+    distance_from,
+    freshness,
+    reception,
+)
 from smallhours.training.ranking.tag_vectors import TagVectors
 
 EvidenceOfTracks = Callable[[pd.Index], Mapping[str, IntentEvidence]]

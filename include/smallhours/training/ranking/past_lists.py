@@ -31,7 +31,6 @@ from smallhours.training.evaluation.folds import (
     signal_starts,
 )
 from smallhours.training.ranking.artist_graph import ArtistGraph
-from smallhours.training.ranking.candidate_signals import candidate_signals
 from smallhours.training.ranking.fusion import (
     ARTIST_AFFINITY,
     AUDIO_FIT,
@@ -48,7 +47,7 @@ from smallhours.training.ranking.fusion import (
     WALK,
     Flags,
 )
-from smallhours.training.ranking.signals import graded_picks, reception
+from smallhours.training.ranking.signals import candidate_signals, graded_picks, reception
 from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.taste.model import fit_taste_model
 from smallhours.training.taste.training_rows import ListeningHistory, training_rows_at

@@ -1,8 +1,9 @@
-"""The single signals of the ranking.
+"""The signals of the ranking, and all of them that need no trained model and no list of ours.
 
 Small pure functions: evidence in, one number per track out, indexed by the given tracks. Higher is
 better, units don't matter (`fusion` makes them comparable), and NaN means that the signal is
-unknown for a track.
+unknown for a track. `candidate_signals` calls them for the nightly ranking and for the lists of the
+past, so that what is measured is what ranks at night.
 
 The reception signal is how a track would be received, by the reception of past picks like it:
 Bayesian linear regression on the tags (Rasmussen and Williams, 2006, section 2.1). A pick's grade
@@ -26,9 +27,20 @@ from smallhours.catalog.features import most_reliable
 from smallhours.identity import artist_key_in
 from smallhours.lake.tables import PREDICTED_FEATURES
 from smallhours.playlist_settings import MAIN
-from smallhours.training.ranking.fusion import Flags, Floats
-from smallhours.training.ranking.tag_vectors import TagVectors
-from smallhours.vocabulary import ACCEPTED, REJECTED, Provenance, Reaction
+from smallhours.training.ranking.artist_graph import ArtistGraph
+from smallhours.training.ranking.fusion import (
+    ARTIST_AFFINITY,
+    AUDIO_FIT,
+    NEAR_ARTISTS,
+    NEAR_TRACKS,
+    POPULARITY,
+    SEED_SUPPORT,
+    TAG_AFFINITY,
+    Flags,
+    Floats,
+)
+from smallhours.training.ranking.tag_vectors import TagVectors, taste_centres
+from smallhours.vocabulary import ACCEPTED, REJECTED, Provenance, Reaction, Route
 
 # Maximum of a single vote: one seed alone never makes a candidate certain.
 MAX_VOTE = 0.99
@@ -41,6 +53,10 @@ MIN_SPREAD = 0.05
 # Standard deviation of a measured value.
 MEASURED_SPREAD = 0.05
 CHUNK = 4096
+
+# Routes that count for each signal. Candidates that came by a tag are scored by their tags.
+TRACK_ROUTES = (Route.SIMILAR_TRACK, Route.TWO_STEPS)
+ARTIST_ROUTES = (Route.SIMILAR_ARTIST, Route.KNOWN_ARTIST)
 
 
 def consensus(votes: pd.DataFrame, tracks: pd.Index) -> pd.Series:
@@ -288,3 +304,48 @@ def reception(vectors: TagVectors, picks: pd.DataFrame, tracks: pd.Index) -> pd.
 def _has_tags(vectors: sparse.csr_matrix) -> Flags:
     found: Flags = np.asarray(vectors.sum(axis=1)).ravel() > 0
     return found
+
+
+def candidate_signals(
+    tracks: pd.Index,
+    *,
+    votes: pd.DataFrame,
+    weights: pd.Series,
+    artists: pd.Series,
+    listeners: pd.Series,
+    vectors: TagVectors,
+    graph: ArtistGraph,
+    features: pd.DataFrame,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Return one column a signal, indexed by the tracks; higher is better, NaN is unknown.
+
+    Args:
+        tracks: Keys of the tracks to score.
+        votes: Rows of `candidates`: `track_key`, `route`, `seed_key`, `strength`.
+        weights: Weights of the listener's tracks by key.
+        artists: Weights of the listener's artists by key.
+        listeners: How many people know each track, by key.
+        vectors: Tags of all these tracks.
+        graph: The similar artists of these tracks' artists.
+        features: Rows of `audio_features` of all these tracks.
+        rng: Draws the first taste centres, and what the lent tags are learned against.
+    """
+    own = weights.reindex(vectors.tracks).fillna(0.0).to_numpy(dtype=float)
+    centres = taste_centres(vectors.vectors, own, rng)
+    route = votes["route"]
+    found = pd.DataFrame(
+        {
+            NEAR_TRACKS: consensus(votes[route.isin(TRACK_ROUTES)], tracks),
+            NEAR_ARTISTS: consensus(votes[route.isin(ARTIST_ROUTES)], tracks),
+            SEED_SUPPORT: seed_support(votes[route != Route.TWO_STEPS], tracks),
+            TAG_AFFINITY: max_similarity(vectors.rows(tracks), centres),
+            ARTIST_AFFINITY: artist_affinity(artists, tracks),
+            AUDIO_FIT: audio_fit(features, weights, tracks),
+            POPULARITY: popularity(listeners.reindex(tracks)),
+        },
+        index=tracks,
+    )
+    of_artists = graph.signals(artists, rng)
+    owners = pd.Index([artist_key_in(key) for key in tracks])
+    return found.join(of_artists.reindex(owners).set_axis(tracks))
