@@ -8,7 +8,7 @@ import pytest
 from benchmarks.support.tag_verdicts import verdict_on
 from smallhours.catalog.normalisation import default_pipeline
 from smallhours.lake.store import Lake
-from smallhours.playlist.explain.nameable_tags import NameableTags
+from smallhours.playlist.explain.names_in_words import NameableTags
 from tests.shared_data import shared_path
 from tests.training.lakes import add_artist_tags
 

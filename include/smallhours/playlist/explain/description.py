@@ -19,8 +19,13 @@ from smallhours.listening.favourite_artists import named_share
 from smallhours.listening.library import read_library
 from smallhours.listening.verification import unread_plays
 from smallhours.nights import Night
-from smallhours.playlist.explain.nameable_tags import NameableTags
-from smallhours.playlist.explain.names_in_words import count_plays, listed, name_day, number
+from smallhours.playlist.explain.names_in_words import (
+    NameableTags,
+    count_plays,
+    listed,
+    name_day,
+    number,
+)
 from smallhours.playlist.publish.target_list import TargetList
 from smallhours.playlist.rank.evidence import read_features, weighted_tags
 from smallhours.training.tags import load_tags

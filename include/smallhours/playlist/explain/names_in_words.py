@@ -1,10 +1,55 @@
-"""Tracks, artists, plays and dates in words, as reasons and descriptions write them."""
+"""Tags, tracks, artists, plays and dates in words, as reasons and descriptions write them.
+
+A reason may name the tags that enough artists have for a stranger to know them. Many tags are one
+person's: "songs to download later", "recos", somebody's name. So a name may be told where it is
+
+* on three artists in a hundred, or on a hundred, and not on just a few: "happy"; or
+* on more than a few artists, and made of the words of such names and of those that the aliases
+  know: "shoegaze", "swedish death metal".
+
+A stop word, an opinion, a sentence, and the name of an artist are never told; an artist called like
+a genre ("Emo") does not take the genre's name away if it is on twice as many.
+"""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Self
 
-_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from smallhours.catalog.normalisation import bare_name, default_pipeline, is_own_name
+from smallhours.catalog.tag_names import names_of
+from smallhours.identity import SEPARATOR
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import ARTIST_TAGS
+
+_NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+# The artists that make a name well known: a share of those with tags, and the most that are needed.
+KNOWN_SHARE = 0.03
+MAX_NEEDED = 100
+# A few artists are the friends, or the favourites, of one tagger.
+A_FEW = 3
+MAX_WORDS = 4
+
+# Opinions that models learn from, since they tell how a track sounds.
+_OPINIONS = re.compile("(addictive|beautiful|classic|cool|lovely|popular|special)( music| songs?)?")
+_WORDS = re.compile(r"[^ -]+")
+# A country, a language or a decade is shared by music that has nothing else in common.
+_PLACES = re.compile(
+    "american?|argentin(a|ian)|australian?|austrian?|belgian|belgium|brazil(ian)?|brit(ish|ain)|"
+    "canad(a|ian)|chile(an)?|chinese|colombian|danish|denmark|deutsch|dutch|english|england|"
+    "europe(an)?|finland|finnish|france|francais|french|german(y)?|gree(ce|k)|hungarian|icelandic|"
+    "iceland|india(n)?|irish|ireland|israeli?|italian?|ital(y|iano)|japan(ese)?|jamaican?|korean?|"
+    "latin|mexic(o|an)|new zealand|norway|norwegian|pol(ish|and|ski)|portug(al|uese)|russian?|"
+    "scotland|scottish|spain|spanish|swed(en|ish)|swiss|turk(ey|ish)|uk|ukrainian|usa?|welsh|"
+    r"(19|20)?\d0s|(19|20)\d\d"
+)
 
 
 def listed(names: Sequence[str]) -> str:
@@ -16,7 +61,7 @@ def listed(names: Sequence[str]) -> str:
 
 def number(n: int) -> str:
     """Return a number as prose has it: up to ten in words."""
-    return _WORDS[n] if n < len(_WORDS) else f"{n:,}"
+    return _NUMBERS[n] if n < len(_NUMBERS) else f"{n:,}"
 
 
 def count_plays(count: int) -> str:
@@ -56,3 +101,97 @@ def name_month(moment: dt.date) -> str:
 def name_day(moment: dt.date) -> str:
     """Return a date: `12 October 2026`."""
     return f"{moment.day} {moment:%B} {moment.year}"
+
+
+@dataclass(frozen=True, slots=True)
+class NameableTags:
+    """The tags that reasons may name.
+
+    Attributes:
+        names: Names of tags.
+    """
+
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, use: Mapping[str, int], artists: Iterable[str]) -> Self:
+        """Choose the names from their use.
+
+        Args:
+            use: Names of tags, with how many artists have each.
+            artists: Keys of the artists that have any.
+        """
+        told = {artist.removeprefix("the ") for artist in artists}
+        needed = min(max(KNOWN_SHARE * len(told), A_FEW + 1), MAX_NEEDED)
+        least = {name: 2 * needed if bare_name(name) in told else needed for name in use}
+        known = {name for name, count in use.items() if count >= least[name]}
+        words = {word for name in known for word in _WORDS.findall(name)} | words_of_aliases()
+        composed = {
+            name
+            for name, count in use.items()
+            if count > A_FEW
+            and words.issuperset(_WORDS.findall(name))
+            and bare_name(name) not in told
+        }
+        return cls(
+            frozenset(
+                name
+                for name in known | composed
+                if len(name.split()) <= MAX_WORDS and not _OPINIONS.fullmatch(name)
+            )
+        )
+
+    @classmethod
+    def read(cls, lake: Lake) -> Self:
+        """Choose the names from the tags of all artists in the lake."""
+        told = (pc.field("count") > 0) & (pc.field("tag") != "")
+        rows = lake.read(ARTIST_TAGS, columns=["artist_key", "tag"], filters=told)
+        artist, artists = _numbered(rows["artist_key"])
+        tag, tags = _numbered(rows["tag"])
+        named = names_of(lake, tags)
+        names = sorted({name for name in named.values() if name})
+        place = {name: at for at, name in enumerate(names)}
+        name = np.array([place.get(named[each], -1) for each in tags], dtype=np.int64)[tag]
+        # Two spellings of one name, or two sources of one tag, count once for an artist.
+        pairs = np.unique((artist * len(names) + name)[name >= 0])
+        counts = np.bincount(pairs % max(len(names), 1), minlength=len(names))
+        having = np.unique(pairs // max(len(names), 1))
+        return cls.of(
+            dict(zip(names, counts.tolist(), strict=True)), [artists[at] for at in having.tolist()]
+        )
+
+    def describes(self, name: str, track_key: str) -> bool:
+        """Return whether a name may be told of a track: it is not its artist's name or its title.
+
+        >>> told = NameableTags(frozenset({"shoegaze", "low"}))
+        >>> [told.describes(name, "low · lullaby") for name in ("shoegaze", "low", "recos")]
+        [True, False, False]
+        """
+        artist, _, rest = track_key.partition(SEPARATOR)
+        return name in self.names and not is_own_name(name, artist, rest.split(SEPARATOR)[0])
+
+
+def _numbered(texts: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
+    """Return the number of each text, from 0, and the texts by number."""
+    coded = texts.combine_chunks().dictionary_encode()
+    return coded.indices.to_numpy().astype(np.int64), coded.dictionary.to_pylist()
+
+
+@lru_cache(maxsize=1)
+def words_of_aliases() -> frozenset[str]:
+    """Return the words of genres, decades and voices that the shipped aliases are about."""
+    rules = default_pipeline().rules
+    texts = (f"{alias.pattern.pattern} {alias.name}" for alias in (*rules.parts, *rules.wholes))
+    return frozenset(word for text in texts for word in re.findall(r"[a-z]{3,}|\d0s", text))
+
+
+NO_TAGS = NameableTags(frozenset())
+
+
+def is_place_or_time(name: str) -> bool:
+    """Return whether a tag only says where or when the music is from.
+
+    >>> is_place_or_time("canadian"), is_place_or_time("80s"), is_place_or_time("swedish metal")
+    (True, True, False)
+    """
+    return _PLACES.fullmatch(name) is not None

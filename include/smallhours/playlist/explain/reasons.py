@@ -12,8 +12,13 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from smallhours.identity import artist_key_in
-from smallhours.playlist.explain.nameable_tags import is_place_or_time
-from smallhours.playlist.explain.names_in_words import count_plays, listed, name_artist, name_track
+from smallhours.playlist.explain.names_in_words import (
+    count_plays,
+    is_place_or_time,
+    listed,
+    name_artist,
+    name_track,
+)
 from smallhours.playlist.explain.track_evidence import TrackEvidence, measure, word_for
 from smallhours.playlist.rank.evidence import ListenerHistory, Row
 from smallhours.vocabulary import Route, Slot

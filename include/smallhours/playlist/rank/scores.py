@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from smallhours.nights import Night
-from smallhours.playlist.explain.nameable_tags import is_place_or_time
+from smallhours.playlist.explain.names_in_words import is_place_or_time
 from smallhours.playlist.explain.track_evidence import IntentEvidence, TasteScorer
 from smallhours.playlist.rank.evidence import Evidence
 from smallhours.training.ranking.artist_graph import ArtistGraph
