@@ -50,8 +50,7 @@ from smallhours.playlist_settings import PlaylistSettings, TimeOfDayIntent
 from smallhours.training.evaluation.metrics import ndcg_at, recall_at
 from smallhours.training.evaluation.uncertainty import bootstrap_ratio
 from smallhours.training.ranking.fusion import Fusion, default_fusion
-from smallhours.training.tag_matrix import count_matrix
-from smallhours.training.tags import Tags
+from smallhours.training.tags import Tags, count_matrix
 from smallhours.training.top_tags import TopTags
 from smallhours_study.grid import FEATURES
 from smallhours_study.paper.tabular_models import paper_bayesian_ridge, paper_xgboost

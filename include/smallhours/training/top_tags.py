@@ -14,7 +14,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from smallhours.training.tag_matrix import TagCounts, count_matrix, tag_rows
+from smallhours.training.tags import TagCounts, count_matrix, tag_rows
 
 # Rows are meant to be mappings; matrices are accepted too, but have no types.
 Rows = Sequence[TagCounts] | Any

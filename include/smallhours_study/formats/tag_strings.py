@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from smallhours.training.tag_matrix import TagCounts, tag_rows
+from smallhours.training.tags import TagCounts, tag_rows
 
 ORDERED = "ordered"
 TAGS_COUNTS = "tags_counts"

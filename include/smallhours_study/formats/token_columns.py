@@ -23,7 +23,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from smallhours.training.tag_matrix import count_matrix
+from smallhours.training.tags import count_matrix
 from smallhours_study.formats import bpe
 from smallhours_study.formats.bpe import encode, text_rows
 

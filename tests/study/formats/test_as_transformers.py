@@ -103,7 +103,7 @@ def test_it_says_what_it_reads(transformer: Any, data: Any) -> None:
         "smallhours_study.formats.bpe",
         "smallhours_study.formats.tag_strings",
         "smallhours_study.formats.token_columns",
-        "smallhours.training.tag_matrix",
+        "smallhours.training.tags",
     ],
 )
 def test_the_examples_in_the_docstrings_run(module: str) -> None:

@@ -19,8 +19,7 @@ from scipy import sparse
 from smallhours.catalog.normalisation import ARTIST_SHARE, FULL
 from smallhours.identity import artist_key_in
 from smallhours.training.ranking.fusion import Floats
-from smallhours.training.tag_matrix import count_matrix
-from smallhours.training.tags import Tags
+from smallhours.training.tags import Tags, count_matrix
 
 MAX_CENTRES = 5
 # One centre per this many tracks.

@@ -37,7 +37,7 @@ from smallhours.training.regression.artist_folds import (
     hashed_folds,
 )
 from smallhours.training.regression.length_correction import LengthCorrection
-from smallhours.training.tag_matrix import tag_counts
+from smallhours.training.tags import tag_counts
 
 Floats = npt.NDArray[np.float64]
 

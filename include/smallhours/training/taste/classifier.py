@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from smallhours.training.tag_matrix import tag_counts
+from smallhours.training.tags import tag_counts
 from smallhours.training.taste.model import TagWeights
 
 Floats = npt.NDArray[np.float64]

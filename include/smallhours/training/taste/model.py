@@ -30,8 +30,7 @@ from smallhours.training.registry import (
     load_model,
     raise_unreadable,
 )
-from smallhours.training.tag_matrix import count_matrix
-from smallhours.training.tags import Tags
+from smallhours.training.tags import Tags, count_matrix
 from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows
 
 if TYPE_CHECKING:
