@@ -23,8 +23,7 @@ from benchmarks.harness import print_progress
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.playlist.alarms import SUBJECT
-from smallhours.training.evaluation.promises import promises_by_night
-from smallhours.training.evaluation.receptions import read_receptions
+from smallhours.training.evaluation.receptions import promises_by_night, read_receptions
 from smallhours_sandbox.simulation.ground_truth import WorldSize
 from smallhours_sandbox.simulation.listener import SimulationSpec, open_simulation
 from smallhours_sandbox.simulation.rankers import OURS

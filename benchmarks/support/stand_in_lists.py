@@ -16,8 +16,7 @@ import numpy.typing as npt
 from benchmarks.harness import print_progress
 from benchmarks.support.promised_nights import KeptAccount
 from smallhours.playlist.alarms import ACCEPTANCE, QUIET_NIGHTS
-from smallhours.training.evaluation.promises import promise
-from smallhours.training.evaluation.receptions import DAYS, Reception, find_drop
+from smallhours.training.evaluation.receptions import DAYS, Reception, find_drop, promise
 from smallhours_sandbox.simulate import DAY, day_rng, next_local_midnight, simulate_day
 from smallhours_sandbox.simulation.ground_truth import WorldSize, acceptance_of, simulated_world
 from smallhours_sandbox.tastes import lose_half_the_genres

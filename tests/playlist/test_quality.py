@@ -16,7 +16,7 @@ from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.playlist_settings import MAIN
 from smallhours.summary import Summary
 from smallhours.training.evaluation.metrics import gini
-from smallhours.training.evaluation.promises import MIN_LISTS
+from smallhours.training.evaluation.receptions import MIN_LISTS
 from smallhours.vocabulary import Outcome, Reaction
 from tests.playlist.ranked_lake import RankedLake
 from tests.service_fixtures import settings_for

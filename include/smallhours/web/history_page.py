@@ -10,8 +10,7 @@ from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.feedback import one_per_night
 from smallhours.training.evaluation.pick_outcomes import REACTIONS, outcomes
-from smallhours.training.evaluation.promises import Promise, promises_by_night
-from smallhours.training.evaluation.receptions import receptions
+from smallhours.training.evaluation.receptions import Promise, promises_by_night, receptions
 from smallhours.vocabulary import BUTTONS, SHOWN, Reaction, words_of
 from smallhours.web.charts.canvas import for_screens
 from smallhours.web.charts.lines import LineSeries, format_date, lines

@@ -20,7 +20,7 @@ from smallhours.playlist.publish.target_list import listed_tracks
 from smallhours.playlist.rank.evidence import read_features
 from smallhours.playlist.select.exclusion import explain_shortfall
 from smallhours.services.set_aside import deferred_on, set_aside_on
-from smallhours.training.evaluation.promises import Promise, promises_by_night
+from smallhours.training.evaluation.receptions import Promise, promises_by_night
 from smallhours.training.ranking.signals import reached_picks
 from smallhours.vocabulary import SHOWN, PlaceName
 from smallhours.web.page_context import PageContext

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from smallhours.training.evaluation.promises import MIN_LISTS, promise
-from smallhours.training.evaluation.receptions import Reception, find_drop
+from smallhours.training.evaluation.receptions import MIN_LISTS, Reception, find_drop, promise
 
 FIRST = dt.date(2026, 1, 1)
 
