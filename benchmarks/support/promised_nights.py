@@ -22,7 +22,7 @@ from scipy.stats import binom
 from benchmarks.harness import print_progress
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
-from smallhours.playlist.alarms import SUBJECT
+from smallhours.playlist.select.quality import ALARM_SUBJECT
 from smallhours.training.evaluation.receptions import promises_by_night, read_receptions
 from smallhours_sandbox.simulation.ground_truth import WorldSize
 from smallhours_sandbox.simulation.listener import SimulationSpec, open_simulation
@@ -110,7 +110,7 @@ def _read_account(
     heard = read_receptions(lake, spec.listener, before=end)
     promised = promises_by_night(lake, spec.listener, [each.night for each in heard])
     alarms = lake.frame(METRICS)
-    alarms = alarms[alarms["subject"] == SUBJECT]
+    alarms = alarms[alarms["subject"] == ALARM_SUBJECT]
     promises = [
         (_number(each.night, first), found.low, found.high, each.heard_out, each.size, truth)
         for each in heard

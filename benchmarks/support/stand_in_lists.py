@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from benchmarks.harness import print_progress
 from benchmarks.support.promised_nights import KeptAccount
-from smallhours.playlist.alarms import ACCEPTANCE, QUIET_NIGHTS
+from smallhours.playlist.select.quality import ACCEPTANCE, QUIET_NIGHTS
 from smallhours.training.evaluation.receptions import DAYS, Reception, find_drop, promise
 from smallhours_sandbox.simulate import DAY, day_rng, next_local_midnight, simulate_day
 from smallhours_sandbox.simulation.ground_truth import WorldSize, acceptance_of, simulated_world

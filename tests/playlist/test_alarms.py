@@ -12,7 +12,7 @@ from smallhours.checkup.stored_data import check_alarms
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
-from smallhours.playlist.alarms import LATELY, MIN_BEFORE, alarms_of, raise_alarms
+from smallhours.playlist.select.quality import LATELY, MIN_BEFORE, alarms_of, raise_alarms
 from smallhours.training.evaluation.receptions import Reception
 from smallhours.training.model_card import Metric, store_metrics
 

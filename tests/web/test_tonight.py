@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from smallhours.nights import Night
-from smallhours.playlist.alarms import ACCEPTANCE, SUBJECT
+from smallhours.playlist.select.quality import ACCEPTANCE, ALARM_SUBJECT
 from smallhours.settings import settings_path
 from smallhours.training.model_card import Metric, store_metrics
 from smallhours.web.app import PREFIX
@@ -64,7 +64,7 @@ def test_the_promise_is_shown_and_the_nights_alarms_with_their_remedies(
     add_list(visitor.lake, NIGHT, [RIDE, LUSH])
     assert "Promise" not in browser.get(f"{PREFIX}/tonight").text
     add_promise(visitor.lake, NIGHT, 1, 2)
-    alarm = Metric(SUBJECT, ACCEPTANCE, 0.2, 5, 0.7)
+    alarm = Metric(ALARM_SUBJECT, ACCEPTANCE, 0.2, 5, 0.7)
     night = Night.on(NIGHT, ZoneInfo("UTC"))
     store_metrics(visitor.lake, [alarm], listener="default", night=night)
 

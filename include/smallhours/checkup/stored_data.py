@@ -13,7 +13,7 @@ from smallhours.lake.list_tables import METRICS, PLAYLISTS, SET_ASIDE
 from smallhours.lake.partition import values_of_path
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS, TABLES
-from smallhours.playlist.alarms import alarms_in
+from smallhours.playlist.select.quality import alarms_in
 from smallhours.playlist_settings import MAIN
 from smallhours.services.budget_state import budget_of
 from smallhours.services.retry_and_rate_limit import TokenBucket

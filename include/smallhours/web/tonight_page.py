@@ -14,11 +14,11 @@ from smallhours.lake.list_tables import METRICS, PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.feedback import one_per_night
 from smallhours.places.place import ListedTrack, page_of
-from smallhours.playlist.alarms import alarms_in
 from smallhours.playlist.explain.track_evidence import FeatureValue, track_features
 from smallhours.playlist.publish.target_list import listed_tracks
 from smallhours.playlist.rank.evidence import read_features
 from smallhours.playlist.select.exclusion import explain_shortfall
+from smallhours.playlist.select.quality import alarms_in
 from smallhours.services.set_aside import deferred_on, set_aside_on
 from smallhours.training.evaluation.receptions import Promise, promises_by_night
 from smallhours.training.ranking.signals import reached_picks

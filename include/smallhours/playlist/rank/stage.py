@@ -18,7 +18,6 @@ from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
 from smallhours.listener_settings import ListenerSettings
 from smallhours.nights import Night
-from smallhours.playlist.alarms import alarms_of, raise_alarms
 from smallhours.playlist.explain.description import describe_basis
 from smallhours.playlist.explain.listening_times import ListeningTimes
 from smallhours.playlist.explain.reasons import Reason, ReasonWriter
@@ -27,7 +26,13 @@ from smallhours.playlist.intents import score_intent
 from smallhours.playlist.rank.evidence import Evidence, read_evidence, read_features
 from smallhours.playlist.rank.scores import ADDED_BY, ListenerContext
 from smallhours.playlist.select.nightly_list import NightlyList, build_list, exclusions
-from smallhours.playlist.select.quality import Quality, measure_quality, missing_data
+from smallhours.playlist.select.quality import (
+    Quality,
+    alarms_of,
+    measure_quality,
+    missing_data,
+    raise_alarms,
+)
 from smallhours.playlist.select.shortlist import seed_owner
 from smallhours.playlist_settings import MAIN, PlaylistSettings
 from smallhours.services.set_aside import set_aside_on
