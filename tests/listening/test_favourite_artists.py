@@ -9,7 +9,7 @@ import pytest
 from smallhours.catalog.candidates import track_weights
 from smallhours.lake.tables import LIBRARY, PLAYS
 from smallhours.listener_settings import artists_in
-from smallhours.listening.favourite_artists import (
+from smallhours.listening.library import (
     MAX_PLAYS,
     TRACKS_PER_ARTIST,
     named_share,

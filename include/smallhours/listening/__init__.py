@@ -86,10 +86,10 @@ def sync_recent_plays(run: "RunContext") -> Summary:
 
 def sync_library(run: "RunContext") -> Summary:
     """Note tonight's top, saved, loved and disliked tracks in `library`, and named artists."""
-    from smallhours.listening import favourite_artists, stages
+    from smallhours.listening import library, stages
 
     listener, lake, settings, night = run.listener, run.lake, run.settings, run.night
-    named = favourite_artists.sync_favourite_artists(
+    named = library.sync_favourite_artists(
         listener, lake, run.spotify, run.lastfm, _metabrainz(run), settings=settings, night=night
     )
     clients = run.spotify, run.lastfm, run.listenbrainz

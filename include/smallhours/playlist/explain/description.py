@@ -15,8 +15,7 @@ from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import TRACKS
 from smallhours.listener_settings import ListenerSettings
 from smallhours.listening.edits import own_plays
-from smallhours.listening.favourite_artists import named_share
-from smallhours.listening.library import read_library
+from smallhours.listening.library import named_share, read_library
 from smallhours.listening.verification import unread_plays
 from smallhours.nights import Night
 from smallhours.playlist.explain.names_in_words import (

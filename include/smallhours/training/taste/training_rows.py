@@ -27,8 +27,7 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import CANDIDATES, FEEDBACK, TRACKS
 from smallhours.listening.edits import own_plays
-from smallhours.listening.favourite_artists import named_share
-from smallhours.listening.library import read_library
+from smallhours.listening.library import named_share, read_library
 from smallhours.listening.plays import WITNESSES, heard, heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights
