@@ -13,8 +13,8 @@ from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.playlist.select.quality import LATELY, MIN_BEFORE, alarms_of, raise_alarms
+from smallhours.training.evaluation.metrics import Metric, store_metrics
 from smallhours.training.evaluation.receptions import Reception
-from smallhours.training.model_card import Metric, store_metrics
 
 NIGHT = dt.date(2026, 11, 20)
 ALL = LATELY + MIN_BEFORE

@@ -12,8 +12,8 @@ from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import AUDIO_FEATURES, FEEDBACK, TRACKS
 from smallhours.nights import Night
+from smallhours.training.evaluation.metrics import store_metrics
 from smallhours.training.evaluation.receptions import Promise, promise_metric
-from smallhours.training.model_card import store_metrics
 
 NIGHT = dt.date(2026, 11, 2)
 BEFORE = NIGHT - dt.timedelta(days=1)

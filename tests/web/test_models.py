@@ -7,7 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from smallhours.lake.store import Lake
-from smallhours.training.model_card import Metric, ModelCard, store_metrics
+from smallhours.training.evaluation.metrics import Metric, store_metrics
+from smallhours.training.model_card import ModelCard
 from smallhours.training.registry import Registry
 from smallhours.training.taste.model import FIRST_SEED
 from smallhours.web.app import PREFIX

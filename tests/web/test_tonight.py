@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from smallhours.nights import Night
 from smallhours.playlist.select.quality import ACCEPTANCE, ALARM_SUBJECT
 from smallhours.settings import settings_path
-from smallhours.training.model_card import Metric, store_metrics
+from smallhours.training.evaluation.metrics import Metric, store_metrics
 from smallhours.web.app import PREFIX
 from smallhours.web.page_context import NightProgress
 from tests.web.conftest import PageVisitor

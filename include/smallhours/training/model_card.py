@@ -1,19 +1,13 @@
-"""Model cards, as JSON and as Markdown, and the models' figures in the lake's `metrics`."""
+"""Model cards, as JSON for programs and as Markdown for people."""
 
 import json
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import Self
 
-import pandas as pd
 from pydantic import TypeAdapter
-
-from smallhours.lake.list_tables import METRICS
-from smallhours.lake.store import Lake
-from smallhours.nights import Night
-from smallhours.training.evaluation.uncertainty import Interval
 
 Value = int | float | str
 
@@ -108,47 +102,3 @@ def _owner(owner: str) -> str:
 
 def _shown(value: Value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One figure of one model.
-
-    Attributes:
-        subject: The model.
-        name: Name of the figure.
-        value: The figure.
-        n: Number of rows that it is computed from.
-        baseline: The same figure for the baseline, where there is one.
-        low: Lower end of its 95 % interval, where it has one.
-        high: Upper end, likewise.
-    """
-
-    subject: str
-    name: str
-    value: float
-    n: int
-    baseline: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-    @classmethod
-    def of(
-        cls, subject: str, name: str, found: Interval, n: int, baseline: float | None = None
-    ) -> Self:
-        """Return a figure that has an interval."""
-        return cls(subject, name, found.value, n, baseline, found.low, found.high)
-
-
-def store_metrics(lake: Lake, metrics: Iterable[Metric], *, listener: str, night: Night) -> None:
-    """Store a night's figures in `metrics`, replacing those of an earlier run of the night.
-
-    Args:
-        lake: The lake.
-        metrics: The figures.
-        listener: The listener whose model it is; empty for a shared model.
-        night: The night.
-    """
-    rows = [{"night": night.date, "listener": listener, **asdict(metric)} for metric in metrics]
-    figures = pd.DataFrame(rows).rename(columns={"name": "metric"})
-    lake.merge(METRICS, figures, partition={"month": f"{night.date:%Y-%m}"})

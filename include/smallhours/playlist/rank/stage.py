@@ -38,13 +38,13 @@ from smallhours.playlist_settings import MAIN, PlaylistSettings
 from smallhours.services.set_aside import set_aside_on
 from smallhours.settings import Settings
 from smallhours.summary import Summary
+from smallhours.training.evaluation.metrics import store_metrics
 from smallhours.training.evaluation.receptions import (
     Reception,
     promise,
     promise_metric,
     read_receptions,
 )
-from smallhours.training.model_card import store_metrics
 from smallhours.training.ranking.fusion import Fusion, default_fusion
 from smallhours.training.taste.model import load_taste
 from smallhours.vocabulary import Route

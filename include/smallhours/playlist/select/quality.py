@@ -31,10 +31,9 @@ from smallhours.playlist.publish.target_list import RECALL
 from smallhours.playlist.rank.scores import ListenerContext
 from smallhours.playlist.select.nightly_list import NightlyList
 from smallhours.playlist.select.shortlist import PRIOR_PLAYS
-from smallhours.training.evaluation.metrics import gini, novelty, overlap, popularity_lift
+from smallhours.training.evaluation.metrics import Metric, gini, novelty, overlap, popularity_lift
 from smallhours.training.evaluation.receptions import DAYS, Reception, find_drop, months_of
 from smallhours.training.evaluation.uncertainty import wilson
-from smallhours.training.model_card import Metric
 from smallhours.vocabulary import EVER_SHOWN
 
 SUBJECT = "playlist"

@@ -26,7 +26,8 @@ from smallhours.training.audio.model import (
     kind_for,
 )
 from smallhours.training.audio.saved import LENGTHS, against, enough_new, models_in_use
-from smallhours.training.model_card import Metric, ModelCard, Value, store_metrics
+from smallhours.training.evaluation.metrics import Metric, store_metrics
+from smallhours.training.model_card import ModelCard, Value
 from smallhours.training.new_evidence import MAX_AGE
 from smallhours.training.registry import SHARED, Registry
 

@@ -1,5 +1,7 @@
 """Figures of models and lists: of probabilities and scores, of rankings, and of a list itself.
 
+A figure is kept as a row of the lake's `metrics`.
+
 Figures of a like / dislike model are functions over n rows: `y` holds 1 for a like and 0 for none,
 `scores` any number that is higher for a likelier like, `p` a probability.
 
@@ -11,13 +13,19 @@ Novelty, diversity, calibration and concentration do not show that a list is goo
 show a list that grows stale, narrow or merely popular while its accuracy rises.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import sparse
+
+from smallhours.lake.list_tables import METRICS
+from smallhours.lake.store import Lake
+from smallhours.nights import Night
+from smallhours.training.evaluation.uncertainty import Interval
 
 Floats = npt.NDArray[np.float64]
 
@@ -319,3 +327,47 @@ def overlap(tracks: Collection[str], earlier: Sequence[Collection[str]]) -> floa
         return NAN
     seen = set().union(*earlier)
     return sum(key in seen for key in tracks) / len(tracks)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a model or of a list.
+
+    Attributes:
+        subject: The model, or `playlist`.
+        name: Name of the figure.
+        value: The figure.
+        n: Number of rows that it is computed from.
+        baseline: The same figure for the baseline, where there is one.
+        low: Lower end of its 95 % interval, where it has one.
+        high: Upper end, likewise.
+    """
+
+    subject: str
+    name: str
+    value: float
+    n: int
+    baseline: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def of(
+        cls, subject: str, name: str, found: Interval, n: int, baseline: float | None = None
+    ) -> Self:
+        """Return a figure that has an interval."""
+        return cls(subject, name, found.value, n, baseline, found.low, found.high)
+
+
+def store_metrics(lake: Lake, metrics: Iterable[Metric], *, listener: str, night: Night) -> None:
+    """Store a night's figures in `metrics`, replacing those of an earlier run of the night.
+
+    Args:
+        lake: The lake.
+        metrics: The figures.
+        listener: The listener whose model it is; empty for a shared model.
+        night: The night.
+    """
+    rows = [{"night": night.date, "listener": listener, **asdict(metric)} for metric in metrics]
+    figures = pd.DataFrame(rows).rename(columns={"name": "metric"})
+    lake.merge(METRICS, figures, partition={"month": f"{night.date:%Y-%m}"})

@@ -43,8 +43,7 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.feedback import one_per_night
 from smallhours.playlist_settings import MAIN
-from smallhours.training.evaluation.metrics import Floats
-from smallhours.training.model_card import Metric
+from smallhours.training.evaluation.metrics import Floats, Metric
 from smallhours.vocabulary import REJECTED, SHOWN, Reaction
 
 # Lists of this many nights are looked back at.

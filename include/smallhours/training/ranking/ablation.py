@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from smallhours.identity import artist_key_in
+from smallhours.training.evaluation.metrics import Metric
 from smallhours.training.evaluation.uncertainty import Interval, bootstrap_mean, paired_difference
-from smallhours.training.model_card import Metric
 from smallhours.training.ranking.fusion import Floats, Fusion, columns_of
 from smallhours.training.ranking.past_lists import PAST_SIGNALS, PastList
 

@@ -12,8 +12,7 @@ from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.training import RANKING
 from smallhours.training.evaluation.folds import Fold, known_at, weekly_folds
-from smallhours.training.evaluation.metrics import ndcg_at
-from smallhours.training.model_card import Metric, store_metrics
+from smallhours.training.evaluation.metrics import Metric, ndcg_at, store_metrics
 from smallhours.training.ranking.ablation import ablate
 from smallhours.training.ranking.fusion import Fusion, default_fusion
 from smallhours.training.ranking.past_lists import (

@@ -17,7 +17,8 @@ from smallhours.nights import Night
 from smallhours.summary import Summary
 from smallhours.training import first_seed
 from smallhours.training.evaluation.folds import library_before, plays_before
-from smallhours.training.model_card import Metric, ModelCard, store_metrics
+from smallhours.training.evaluation.metrics import Metric, store_metrics
+from smallhours.training.model_card import ModelCard
 from smallhours.training.ranking.signals import consensus
 from smallhours.training.registry import Registry, dump_model
 from smallhours.training.tags import SEED_ARTIST, SEED_OWN

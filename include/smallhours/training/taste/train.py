@@ -17,9 +17,9 @@ from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights, Settings
 from smallhours.summary import Summary
-from smallhours.training.evaluation.metrics import ReliabilityBin
+from smallhours.training.evaluation.metrics import Metric, ReliabilityBin, store_metrics
 from smallhours.training.evaluation.uncertainty import MIN_UNITS, GateDecision, Interval, wilson
-from smallhours.training.model_card import Metric, ModelCard, Value, store_metrics
+from smallhours.training.model_card import ModelCard, Value
 from smallhours.training.registry import Registry
 from smallhours.training.tags import unlearned_sources
 from smallhours.training.taste.backtest import (
