@@ -27,7 +27,7 @@ import pandas as pd
 
 from benchmarks.harness import command_line, peak_mb, print_figures, run_apart
 from smallhours.catalog.features import store_features
-from smallhours.catalog.lastfm_fetch import CHART_TAGS, PER_SEED, TAG_TRACKS, TOP_TRACKS
+from smallhours.catalog.lastfm_data import CHART_TAGS, PER_SEED, TAG_TRACKS, TOP_TRACKS
 from smallhours.catalog.stages import gather_candidates
 from smallhours.catalog.stored_answers import Neighbour, Seed, store_neighbours, store_tags
 from smallhours.catalog.tag_names import refresh_names

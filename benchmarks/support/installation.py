@@ -24,7 +24,7 @@ from benchmarks.support.ranking_data import (
     no_library,
 )
 from smallhours.catalog.candidates import artist_weights, track_weights
-from smallhours.catalog.lastfm_fetch import PER_SEED
+from smallhours.catalog.lastfm_data import PER_SEED
 from smallhours.catalog.seeds import near_calls, nearest_artists
 from smallhours.lake.tables import AUDIO_FEATURES
 from smallhours.settings import CatalogSettings

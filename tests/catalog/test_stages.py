@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from smallhours.catalog.lastfm_fetch import neighbours_of
+from smallhours.catalog.lastfm_data import neighbours_of
 from smallhours.catalog.stages import (
     fetch_audio_features,
     fetch_neighbours,

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from smallhours.catalog import storage_limit
 from smallhours.catalog.concurrent_fetch import fetch_all
-from smallhours.catalog.lastfm_fetch import artist_tags, neighbours_of, track_tags
+from smallhours.catalog.lastfm_data import artist_tags, neighbours_of, track_tags
 from smallhours.catalog.rescue_plan import (
     ARTIST_TAGS_OF,
     TRACK_TAGS_OF,

@@ -11,7 +11,7 @@ import pandas as pd
 from smallhours.catalog import feature_sources, features, storage_limit
 from smallhours.catalog.candidates import heard_weights, weights_of
 from smallhours.catalog.concurrent_fetch import fetch_due
-from smallhours.catalog.lastfm_fetch import artist_tags, neighbours_of, track_tags
+from smallhours.catalog.lastfm_data import artist_tags, neighbours_of, track_tags
 from smallhours.catalog.listenbrainz_fetch import ListenBrainzNeighbours
 from smallhours.catalog.recordings import RecordingFetch, lookups_on
 from smallhours.catalog.seeds import (
