@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from smallhours.catalog.storage_limit import MEGABYTE, enforce_limit, footprint
+from smallhours.catalog.lastfm_data import MEGABYTE, enforce_limit, footprint
 from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, PLAYS, RECORDINGS, SIMILAR, TRACK_TAGS

@@ -16,9 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from smallhours.catalog import storage_limit
 from smallhours.catalog.concurrent_fetch import fetch_all
-from smallhours.catalog.lastfm_data import artist_tags, neighbours_of, track_tags
+from smallhours.catalog.lastfm_data import (
+    MEGABYTE,
+    TARGET_SHARE,
+    artist_tags,
+    enforce_limit,
+    footprint,
+    neighbours_of,
+    track_tags,
+)
 from smallhours.catalog.rescue_plan import (
     ARTIST_TAGS_OF,
     TRACK_TAGS_OF,
@@ -152,7 +159,7 @@ class Rescue:
             self._ask_batch(batch, plan, tell)
         limits = self.settings.catalog
         refresh_names(self.lake, Path(limits.tag_files) if limits.tag_files else None)
-        storage_limit.enforce_limit(
+        enforce_limit(
             self.lake,
             limits.lastfm_megabytes,
             night=self.night.date,
@@ -165,10 +172,8 @@ class Rescue:
 
     def is_full(self) -> bool:
         """Return whether the bound for what is stored from Last.fm is nearly reached."""
-        allowed = self.settings.catalog.lastfm_megabytes * storage_limit.MEGABYTE
-        return (
-            sum(storage_limit.footprint(self.lake).values()) >= allowed * storage_limit.TARGET_SHARE
-        )
+        allowed = self.settings.catalog.lastfm_megabytes * MEGABYTE
+        return sum(footprint(self.lake).values()) >= allowed * TARGET_SHARE
 
     def summary(self) -> Summary:
         """Return what the lake holds now and what is left."""
@@ -181,7 +186,7 @@ class Rescue:
         known = (
             similar[similar["neighbour_key"] != NO_NEIGHBOUR].groupby("kind")["seed_key"].nunique()
         )
-        stored = sum(storage_limit.footprint(self.lake).values()) / storage_limit.MEGABYTE
+        stored = sum(footprint(self.lake).values()) / MEGABYTE
         return {
             "plays": len(plays),
             "first_play": None if plays.empty else days.min(),

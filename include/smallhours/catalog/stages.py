@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from smallhours.catalog import feature_sources, features, storage_limit
+from smallhours.catalog import feature_sources, features
 from smallhours.catalog.candidates import heard_weights, weights_of
 from smallhours.catalog.concurrent_fetch import fetch_due
-from smallhours.catalog.lastfm_data import artist_tags, neighbours_of, track_tags
+from smallhours.catalog.lastfm_data import artist_tags, enforce_limit, neighbours_of, track_tags
 from smallhours.catalog.listenbrainz_fetch import ListenBrainzNeighbours
 from smallhours.catalog.recordings import RecordingFetch, lookups_on
 from smallhours.catalog.seeds import (
@@ -195,7 +195,7 @@ def fetch_tags(
         asked |= _ask_lastfm_tags(lake, lastfm, aside, wanted, names, settings, night)
     limits = settings.catalog
     named = refresh_names(lake, Path(limits.tag_files) if limits.tag_files else None)
-    stored = storage_limit.enforce_limit(
+    stored = enforce_limit(
         lake, limits.lastfm_megabytes, night=night.date, fresh_days=limits.fresh_days
     )
     return {
