@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from smallhours.errors import PlaylistNotOwned
-from smallhours.places.place import PlaylistDetails
 from smallhours.places.spotify import SpotifyPlace
 from smallhours.playlist.explain.description import marker
 from smallhours.playlist.publish.ledger import LedgerState
 from smallhours.playlist.publish.ownership import find_managed_playlist
+from smallhours.services.playlists import PlaylistDetails
 from smallhours.services.retry_and_rate_limit import RetryPolicy
 
 MARK = marker("default", "main")

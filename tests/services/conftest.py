@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from smallhours.services.playlists import PlaylistDetails
 from smallhours.services.spotify import SpotifyClient
-from smallhours.services.spotify_replies import SpotifyPlaylist
 from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import FakeSleep
 from tests.services.spotify_client import ADA, client_of
@@ -24,7 +24,7 @@ def spotify(sandbox: SandboxServer, fake_sleep: FakeSleep) -> Iterator[SpotifyCl
 
 
 @pytest.fixture
-def mine(spotify: SpotifyClient) -> SpotifyPlaylist:
+def mine(spotify: SpotifyClient) -> PlaylistDetails:
     """Create a playlist with the client and return it."""
     return spotify.create_playlist("Smallhours", "made at night")
 

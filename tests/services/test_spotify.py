@@ -7,8 +7,8 @@ from itertools import islice
 import pytest
 
 from smallhours.errors import NotFound, Refused, ServiceError
+from smallhours.services.playlists import PlaylistDetails
 from smallhours.services.spotify import SpotifyClient, TimeRange
-from smallhours.services.spotify_replies import SpotifyPlaylist
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.spotify_accounts import SCOPES, Grant, accounts_of
@@ -126,7 +126,7 @@ def test_a_search_limit_that_spotify_refuses_is_never_sent(
 
 
 def test_a_new_playlist_is_private_and_listed(
-    spotify: SpotifyClient, mine: SpotifyPlaylist
+    spotify: SpotifyClient, mine: PlaylistDetails
 ) -> None:
     assert (mine.name, mine.description, mine.public) == ("Smallhours", "made at night", False)
     assert mine.owner_id == spotify.me().id
@@ -135,7 +135,7 @@ def test_a_new_playlist_is_private_and_listed(
 
 
 def test_what_was_added_reads_back_in_order(
-    spotify: SpotifyClient, mine: SpotifyPlaylist, uris: list[str]
+    spotify: SpotifyClient, mine: PlaylistDetails, uris: list[str]
 ) -> None:
     snapshot = spotify.add_items(mine.id, uris[:100])
     assert snapshot != mine.snapshot_id
@@ -149,7 +149,7 @@ def test_what_was_added_reads_back_in_order(
 
 
 def test_items_are_added_and_removed(
-    spotify: SpotifyClient, mine: SpotifyPlaylist, uris: list[str]
+    spotify: SpotifyClient, mine: PlaylistDetails, uris: list[str]
 ) -> None:
     spotify.add_items(mine.id, uris[:2])
     snapshot = spotify.add_items(mine.id, uris[2:4])
@@ -157,14 +157,14 @@ def test_items_are_added_and_removed(
     assert [item.uri for item in spotify.playlist_items(mine.id)] == uris[1:3]
 
 
-def test_details_change_one_by_one(spotify: SpotifyClient, mine: SpotifyPlaylist) -> None:
+def test_details_change_one_by_one(spotify: SpotifyClient, mine: PlaylistDetails) -> None:
     spotify.change_details(mine.id, description="new words")
     got = spotify.playlist(mine.id)
     assert (got.name, got.description, got.public) == ("Smallhours", "new words", False)
 
 
 def test_items_come_in_anywhere_move_and_go(
-    spotify: SpotifyClient, mine: SpotifyPlaylist, uris: list[str]
+    spotify: SpotifyClient, mine: PlaylistDetails, uris: list[str]
 ) -> None:
     a, b, c, d = uris[:4]
     spotify.add_items(mine.id, [a, b])
@@ -178,7 +178,7 @@ def test_items_come_in_anywhere_move_and_go(
 
 
 def test_an_episode_comes_in_and_goes_by_its_uri(
-    spotify: SpotifyClient, mine: SpotifyPlaylist
+    spotify: SpotifyClient, mine: PlaylistDetails
 ) -> None:
     episode = "spotify:episode:512ojhOuo1ktJprKbVcKyQ"
     snapshot = spotify.add_items(mine.id, [episode])
@@ -189,7 +189,7 @@ def test_an_episode_comes_in_and_goes_by_its_uri(
 
 
 def test_a_cover_needs_a_permission_of_its_own(
-    spotify: SpotifyClient, sandbox: SandboxServer, mine: SpotifyPlaylist
+    spotify: SpotifyClient, sandbox: SandboxServer, mine: PlaylistDetails
 ) -> None:
     picture = b"\xff\xd8\xff a picture"
     with pytest.raises(Refused, match="lacks a permission"):
@@ -204,14 +204,14 @@ def test_a_cover_needs_a_permission_of_its_own(
 
 
 def test_more_than_a_hundred_items_are_never_sent(
-    spotify: SpotifyClient, mine: SpotifyPlaylist, uris: list[str]
+    spotify: SpotifyClient, mine: PlaylistDetails, uris: list[str]
 ) -> None:
     with pytest.raises(ValueError, match="at most 100"):
         spotify.add_items(mine.id, uris)
 
 
 def test_rows_whose_track_is_gone_stay_rows(
-    spotify: SpotifyClient, sandbox: SandboxServer, mine: SpotifyPlaylist, uris: list[str]
+    spotify: SpotifyClient, sandbox: SandboxServer, mine: PlaylistDetails, uris: list[str]
 ) -> None:
     spotify.add_items(mine.id, uris[:3])
     misbehave(sandbox, kind="null_items", count=2)

@@ -6,9 +6,9 @@ import pytest
 
 from smallhours.errors import BrokenReply, NeedsLogin, QuotaExceeded, Refused, RetryLater
 from smallhours.services.credentials import SpotifyCredentials
+from smallhours.services.playlists import PlaylistDetails
 from smallhours.services.retry_and_rate_limit import RetryPolicy, TokenBucket
 from smallhours.services.spotify import SpotifyClient
-from smallhours.services.spotify_replies import SpotifyPlaylist
 from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import FakeSleep, unlimited_rate
 from tests.services.spotify_client import ADA, client_of, misbehave, settings_of
@@ -150,7 +150,7 @@ def test_a_passing_fault_is_tried_again_when_reading_and_moving(
     spotify: SpotifyClient,
     sandbox: SandboxServer,
     fake_sleep: FakeSleep,
-    mine: SpotifyPlaylist,
+    mine: PlaylistDetails,
     uris: list[str],
     fault: dict[str, object],
 ) -> None:
@@ -176,7 +176,7 @@ def test_a_passing_fault_is_tried_again_when_reading_and_moving(
 def test_what_appends_is_sent_once_only_so_that_nothing_doubles(
     spotify: SpotifyClient,
     sandbox: SandboxServer,
-    mine: SpotifyPlaylist,
+    mine: PlaylistDetails,
     uris: list[str],
     fault: dict[str, object],
     expected: type[Exception],

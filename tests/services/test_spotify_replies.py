@@ -190,7 +190,7 @@ def test_a_local_file_has_no_id() -> None:
 def test_an_episode_and_a_lost_row_have_no_track() -> None:
     assert item(item={"type": "episode", "uri": "spotify:episode:e"}).track is None
     assert item(item={"type": "episode", "uri": "spotify:episode:e"}).uri == "spotify:episode:e"
-    assert item(item=None, track=None) == replies.SpotifyPlaylistItem(None, None, None, None)
+    assert item(item=None, track=None) == replies.SpotifyPlaylistItem(None)
     assert replies.parse_playlist_items(spotify_json({"items": [None]}))[0].uri is None
 
 

@@ -19,7 +19,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from smallhours.errors import NotFound
-from smallhours.places.place import PlaylistDetails, PlaylistRow, ServiceClient, ServicePlace
+from smallhours.places.place import ServiceClient, ServicePlace
+from smallhours.services.playlists import PlaylistDetails, PlaylistRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from typing import ClassVar
 from smallhours.errors import LakeError, NotFound, SettingsError
 from smallhours.lake.files import LocalFiles
 from smallhours.places.list_files import FORMATS, FileRow, ListFile, uri_of
-from smallhours.places.place import ListedTrack, PlaylistDetails, PlaylistRow
+from smallhours.places.place import ListedTrack
+from smallhours.services.playlists import PlaylistDetails, PlaylistRow
 from smallhours.services.retry_and_rate_limit import RetryPolicy
 from smallhours.vocabulary import PlaceName
 

@@ -9,12 +9,13 @@ from itertools import groupby
 from typing import ClassVar, Final
 
 from smallhours.places.by_row_number import PlaceByRowNumber, WholePlaylist, version_of
-from smallhours.places.place import ListedTrack, PlaylistDetails, PlaylistRow
+from smallhours.places.place import ListedTrack
 from smallhours.service_settings import COVER_ART_ARCHIVE
 from smallhours.services.listenbrainz import ListenBrainzClient
 from smallhours.services.listenbrainz_metadata import TrackNames
 from smallhours.services.listenbrainz_playlists import Playlist
 from smallhours.services.listenbrainz_replies import SERVICE
+from smallhours.services.playlists import PlaylistDetails, PlaylistRow
 from smallhours.services.retry_and_rate_limit import RetryPolicy
 from smallhours.vocabulary import PlaceName
 

@@ -13,51 +13,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Generic, Protocol, TypeVar
 
+from smallhours.services.playlists import PlaylistDetails, PlaylistRow
 from smallhours.services.retry_and_rate_limit import RetryPolicy
 from smallhours.services.transport import Client
 from smallhours.vocabulary import PlaceName
 
 ServiceClient = TypeVar("ServiceClient", bound=Client)
-
-
-@dataclass(frozen=True, slots=True)
-class PlaylistDetails:
-    """A playlist without its rows.
-
-    Attributes:
-        id: Names it at its place.
-        name: As the listener sees it.
-        description: Free text; it holds our marker.
-        owner_id: Whose it is.
-        public: Whether others see it; None when the place does not say.
-        snapshot_id: Its version: another after each change of the rows.
-        total: How many rows it has; None when the place does not say.
-    """
-
-    id: str
-    name: str
-    description: str
-    owner_id: str
-    public: bool | None
-    snapshot_id: str
-    total: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class PlaylistRow:
-    """One row of a playlist.
-
-    Attributes:
-        uri: What it is; None when the place has lost it.
-        artist: Empty when the place does not say.
-        title: Empty when the place does not say.
-        cover: Address of its album's cover; empty when the place does not say.
-    """
-
-    uri: str | None
-    artist: str = ""
-    title: str = ""
-    cover: str = ""
 
 
 @dataclass(frozen=True)
@@ -145,7 +106,7 @@ class Place(Protocol):
     def has_playlist(self, playlist_id: str) -> bool:
         """Return whether the listener still has a playlist."""
 
-    def rows(self, playlist_id: str) -> list[PlaylistRow]:
+    def rows(self, playlist_id: str) -> Sequence[PlaylistRow]:
         """Return all rows of a playlist."""
 
     def create(self, name: str, description: str) -> PlaylistDetails:

@@ -23,8 +23,9 @@ from smallhours.places.by_row_number import (
     hit_by_mistake,
     version_of,
 )
-from smallhours.places.place import ListedTrack, PlaylistDetails, PlaylistRow
+from smallhours.places.place import ListedTrack
 from smallhours.services.json_cursor import REMEDY
+from smallhours.services.playlists import PlaylistDetails, PlaylistRow
 from smallhours.services.retry_and_rate_limit import RetryPolicy
 from smallhours.services.subsonic import SubsonicClient
 from smallhours.services.subsonic_replies import SERVICE, ServerPlaylist, ServerSong

@@ -14,13 +14,13 @@ from smallhours.errors import BrokenReply
 from smallhours.service_settings import SpotifySettings
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.json_cursor import REMEDY, JsonCursor
+from smallhours.services.playlists import PlaylistDetails
 from smallhours.services.retry_and_rate_limit import RetryPolicy, TokenBucket, shared_rate_limit
 from smallhours.services.spotify_replies import (
     SERVICE,
     RecentPlay,
     SavedTrack,
     SpotifyAccount,
-    SpotifyPlaylist,
     SpotifyPlaylistItem,
     SpotifyTrack,
     has_next,
@@ -194,7 +194,7 @@ class SpotifyClient(Client):
 
     # Playlists
 
-    def playlists(self) -> Iterator[SpotifyPlaylist]:
+    def playlists(self) -> Iterator[PlaylistDetails]:
         """Yield the listener's playlists, followed ones too, in their order; a call per fifty."""
         pages = _Pages(self.odd_rows, parse_playlists)
         while (part := pages.next()) is not None:
@@ -203,7 +203,7 @@ class SpotifyClient(Client):
 
     def create_playlist(
         self, name: str, description: str, *, public: bool = False
-    ) -> SpotifyPlaylist:
+    ) -> PlaylistDetails:
         """Create an empty playlist.
 
         Sent once only: after RetryLater or BrokenReply it may exist or not; look for it in
@@ -214,7 +214,7 @@ class SpotifyClient(Client):
         )
         return parse_playlist(self._http.cursor(reply))
 
-    def playlist(self, playlist_id: str) -> SpotifyPlaylist:
+    def playlist(self, playlist_id: str) -> PlaylistDetails:
         """Return a playlist without its items."""
         return parse_playlist(
             self._http.cursor(self._transport.playlist(playlist_id, fields=_PLAYLIST_FIELDS))

@@ -14,6 +14,7 @@ from smallhours.errors import BrokenReply
 from smallhours.lake.tables import FEATURES
 from smallhours.services.audio_features import read_features
 from smallhours.services.json_cursor import JsonCursor
+from smallhours.services.playlists import PlaylistDetails, PlaylistRow
 
 SERVICE: Final = "Spotify"
 
@@ -93,45 +94,18 @@ class SpotifyAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class SpotifyPlaylist:
-    """A playlist without its items.
+class SpotifyPlaylistItem(PlaylistRow):
+    """One row of a playlist, as Spotify tells it.
 
     Attributes:
-        id: 22 characters.
-        name: Its title.
-        description: Free text; may be empty.
-        owner_id: The owner's account id (`SpotifyAccount.id`).
-        public: On the owner's profile; None when Spotify does not say.
-        collaborative: Others may edit it.
-        snapshot_id: Changes with every change of the items.
-        total: How many items; None when it is not the listener's.
-    """
-
-    id: str
-    name: str
-    description: str
-    owner_id: str
-    public: bool | None
-    collaborative: bool
-    snapshot_id: str
-    total: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class SpotifyPlaylistItem:
-    """One row of a playlist.
-
-    Attributes:
-        uri: None when Spotify has lost what it was.
         track: None for an episode, and for what is no longer there.
         added_at: UTC; None in very old playlists.
         added_by: Account id; None when not told.
     """
 
-    uri: str | None
-    track: SpotifyTrack | None
-    added_at: datetime | None
-    added_by: str | None
+    track: SpotifyTrack | None = None
+    added_at: datetime | None = None
+    added_by: str | None = None
 
 
 def parse_track(reply: JsonCursor) -> SpotifyTrack:
@@ -225,26 +199,25 @@ def parse_account(reply: JsonCursor) -> SpotifyAccount:
     )
 
 
-def parse_playlist(reply: JsonCursor) -> SpotifyPlaylist:
+def parse_playlist(reply: JsonCursor) -> PlaylistDetails:
     """Parse a playlist, full or simplified; `items` was called `tracks` before 2026.
 
     The name may be missing; whose it is has to be there.
     """
     items = reply["tracks"] if reply["items"].absent else reply["items"]
     public = reply["public"].value
-    return SpotifyPlaylist(
+    return PlaylistDetails(
         id=reply["id"].some_text(),
         name=reply["name"].text_or_none() or "",
         description=_text(reply, "description") or "",
         owner_id=reply["owner"]["id"].some_text(),
         public=public if isinstance(public, bool) else None,
-        collaborative=reply["collaborative"].value is True,
         snapshot_id=reply["snapshot_id"].some_text(),
         total=None if items.absent else items["total"].whole_or_none(),
     )
 
 
-def parse_playlists(reply: JsonCursor) -> list[SpotifyPlaylist]:
+def parse_playlists(reply: JsonCursor) -> list[PlaylistDetails]:
     """Parse a page of `me/playlists`."""
     return reply["items"].rows(lambda item: None if item.absent else parse_playlist(item))
 
@@ -267,7 +240,7 @@ def has_next(reply: JsonCursor) -> bool:
 def _playlist_item(entry: JsonCursor) -> SpotifyPlaylistItem:
     """Return a row of a playlist; each stands in its place, whatever is known of it."""
     if not isinstance(entry.value, dict):
-        return SpotifyPlaylistItem(None, None, None, None)
+        return SpotifyPlaylistItem(None)
     content = entry["track"] if entry["item"].absent else entry["item"]
     track = added_at = None
     with contextlib.suppress(BrokenReply):
@@ -277,6 +250,9 @@ def _playlist_item(entry: JsonCursor) -> SpotifyPlaylistItem:
             track = parse_track(content)
     return SpotifyPlaylistItem(
         uri=_text(content, "uri"),
+        artist=track.artist if track else "",
+        title=track.title if track else "",
+        cover=track.cover if track else "",
         track=track,
         added_at=added_at,
         added_by=_text(entry, "added_by", "id"),

@@ -26,9 +26,9 @@ from smallhours.errors import DegeneratePlaylist
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
-from smallhours.places.place import PlaylistDetails
 from smallhours.playlist.publish.plan import PlannedTrack
 from smallhours.playlist_settings import MAIN
+from smallhours.services.playlists import PlaylistDetails
 from smallhours.vocabulary import SHOWN, UNWRITTEN, Outcome, PlaceName
 
 # A planned list may have been written by a run that died before it could say so.

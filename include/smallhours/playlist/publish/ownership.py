@@ -14,10 +14,11 @@ from typing import Literal
 
 from smallhours.errors import BrokenReply, NotFound, PlaylistNotOwned, Refused, RetryLater
 from smallhours.lake.store import Lake
-from smallhours.places.place import Place, PlaylistDetails, PlaylistRow
+from smallhours.places.place import Place
 from smallhours.playlist.explain.description import has_marker
 from smallhours.playlist.publish.ledger import LedgerState
 from smallhours.playlist.publish.plan import Snapshot
+from smallhours.services.playlists import PlaylistDetails, PlaylistRow
 
 WhenDeleted = Literal["recreate", "stop"]
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from smallhours.places.place import PlaylistDetails
+from smallhours.services.playlists import PlaylistDetails
 
 # Spotify's limit for one playlist, and more than anybody needs elsewhere.
 MAX_ITEMS = 10_000
@@ -52,6 +52,10 @@ class Snapshot:
     def names(self) -> dict[str, str]:
         """What the items are called, by URI."""
         return {uri: f"{artist} – {title}" for uri, (artist, title) in self.tracks.items()}
+
+
+# A new playlist.
+EMPTY = Snapshot(PlaylistDetails("", "", "", "", False, "", 0), (), {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from smallhours.errors import (
     ServiceError,
 )
 from smallhours.listening.feedback import rows_as_written
-from smallhours.places.place import Place, PlaylistDetails
+from smallhours.places.place import Place
 from smallhours.playlist.publish.ledger import LedgerState
 from smallhours.playlist.publish.ownership import AFTER_EDITS_S, looks, take_snapshot
 from smallhours.playlist.publish.plan import (
@@ -51,6 +51,7 @@ from smallhours.playlist.publish.steps import (
     next_step,
     not_there,
 )
+from smallhours.services.playlists import PlaylistDetails
 from smallhours.services.retry_and_rate_limit import TransientError
 from smallhours.services.spotify import MAX_ITEMS_PER_WRITE
 from smallhours.vocabulary import SHOWN
@@ -121,8 +122,7 @@ class PlaylistReconciler:
     _looked: Observations = field(init=False)
 
     def __post_init__(self) -> None:
-        tonight = {pick.uri for pick in self.wanted}
-        state = self.ledger_state
+        tonight, state = {pick.uri for pick in self.wanted}, self.ledger_state
         earlier = state.ours | state.replaced
         self._looked = Observations(
             self.place.service, tonight, earlier, lost=tonight & state.unseen

@@ -20,7 +20,7 @@ from smallhours.errors import (
 )
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
-from smallhours.places.place import Place, PlaylistDetails
+from smallhours.places.place import Place
 from smallhours.places.spotify import SpotifyPlace
 from smallhours.playlist.explain.description import (
     common_tags,
@@ -38,7 +38,7 @@ from smallhours.playlist.publish.ownership import (
     managed_playlists,
     take_snapshot,
 )
-from smallhours.playlist.publish.plan import Plan, PlannedTrack, Snapshot, as_text, summarise
+from smallhours.playlist.publish.plan import EMPTY, Plan, PlannedTrack, Snapshot, as_text, summarise
 from smallhours.playlist.publish.reconciliation import PlaylistReconciler, ReconciledPlaylist
 from smallhours.playlist.publish.resolve import NOT_THERE_ANY_MORE, forget_id, leave_out
 from smallhours.playlist.publish.target_list import (
@@ -49,6 +49,7 @@ from smallhours.playlist.publish.target_list import (
     read_target_list,
 )
 from smallhours.playlist_settings import MAIN
+from smallhours.services.playlists import PlaylistDetails
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import SHOWN, Outcome
@@ -56,7 +57,6 @@ from smallhours.vocabulary import SHOWN, Outcome
 LOG = logging.getLogger(__name__)
 
 RECREATED_NOTE = "The listener had deleted the playlist; it was made again, this once. "
-EMPTY = Snapshot(PlaylistDetails("", "", "", "", False, "", 0), (), {})
 
 
 def publish_playlist(
