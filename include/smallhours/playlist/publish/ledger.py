@@ -13,7 +13,6 @@ stood there before, so that whoever comes after a crash knows whose every track 
     kept_yesterday    nothing was written; an earlier list stays
     not_written       nothing was written, and there is no earlier list
     dry_run           nothing was written, by wish
-x
 """
 
 import datetime as dt
