@@ -76,7 +76,7 @@ Variable.set("smallhours_spotify_token_ada", {{"refresh_token": "{RENEWED}"}}, s
 """
 READ = """
 from smallhours.orchestration.connections import AirflowSecrets
-from smallhours.orchestration.variables import read_variable
+from smallhours.orchestration.connections import read_variable
 
 found = AirflowSecrets()
 kept = read_variable("smallhours_spotify_token_ada") or {}

@@ -8,12 +8,15 @@ extra: `refresh_token`), `lastfm_<listener>` (password: API key), `listenbrainz_
 Spotify may answer a refresh token with a new one, and the old one then soon ends. The new one is
 kept as an Airflow variable, encrypted like a connection, together with a fingerprint of the token
 in the connection: when the listener logs in again, the connection is newer, and wins.
+
+A task asks its supervisor for both, and never the database; whoever else asks, asks the stores.
 """
 
 import hashlib
 import json
 import logging
 import os
+import sys
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -21,12 +24,6 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
 from smallhours.errors import SettingsError
-from smallhours.orchestration.variables import (
-    ask_without_database,
-    in_task,
-    read_variable,
-    write_variable,
-)
 from smallhours.services.credentials import (
     NOTICES_CONNECTION,
     LastfmCredentials,
@@ -52,8 +49,72 @@ _HOW_TO_ADD = {
 }
 
 
+def ask_without_database(question: Literal["get_connection", "get_variable"], name: str) -> Any:
+    """Ask Airflow's secret stores but its database: the environment, and a vault if one is set."""
+    from airflow.configuration import ensure_secrets_loaded
+    from airflow.secrets.metastore import MetastoreBackend
+
+    stores = (each for each in ensure_secrets_loaded() if not isinstance(each, MetastoreBackend))
+    answers = (getattr(each, question)(name) for each in stores)
+    return next((each for each in answers if each is not None), None)
+
+
+def read_variable(name: str) -> Any:
+    """Return the JSON value of an Airflow variable; None when there is none."""
+    if in_task():
+        from airflow.sdk import Variable
+
+        return Variable.get(name, default=None, deserialize_json=True)
+    from airflow.models.variable import Variable as StoredVariable
+
+    from smallhours.orchestration.database import has_database
+
+    found = ask_without_database("get_variable", name)
+    if found is None and has_database():
+        found = StoredVariable.get(name, default_var=None)
+    return None if found is None else json.loads(found)
+
+
+def write_variable(name: str, value: dict[str, str]) -> None:
+    """Store a JSON value as an Airflow variable.
+
+    Raises:
+        SettingsError: when Airflow would not encrypt it, or its database refuses.
+    """
+    if in_task():
+        from airflow.sdk import Variable
+
+        Variable.set(name, value, serialize_json=True)
+        return
+    from airflow.models.variable import Variable as StoredVariable
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from smallhours.orchestration.database import make_database, require_key
+
+    require_key()
+    try:
+        make_database()
+        StoredVariable.set(name, value, serialize_json=True)
+    except SQLAlchemyError as error:
+        raise SettingsError(
+            "Spotify renewed the login, and Airflow's database does not take it "
+            f"({type(error).__name__}).",
+            remedy="Make sure that Airflow's database is yours to write, and log in again.",
+        ) from None
+
+
+def in_task() -> bool:
+    """Return whether this is a task's process, which must ask its supervisor, not the database."""
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    return getattr(runner, "SUPERVISOR_COMMS", None) is not None
+
+
 class AirflowSecrets:
-    """The credentials in Airflow's connections, for use in a task or outside of one."""
+    """The credentials in Airflow's connections, for use in a task or outside of one.
+
+    What writes or deletes a connection raises SettingsError when it is an environment variable,
+    which only its owner can change, or when Airflow's database can't be written.
+    """
 
     def lastfm(self, listener: str) -> LastfmCredentials:
         """Return a listener's Last.fm credentials.
@@ -143,11 +204,7 @@ class AirflowSecrets:
         return app.client_id, app.client_secret
 
     def keep_login(self, credentials: SpotifyCredentials) -> None:
-        """Write a new login into the listener's connection, in Airflow's database.
-
-        Raises:
-            SettingsError: when the connection is an environment variable, or can't be written.
-        """
+        """Write a new login into the listener's connection, in Airflow's database."""
         moment = credentials.authorized_at
         _store(
             "spotify",
@@ -162,29 +219,17 @@ class AirflowSecrets:
         )
 
     def keep_key(self, credentials: LastfmCredentials) -> None:
-        """Write an API key into the listener's connection, in Airflow's database.
-
-        Raises:
-            SettingsError: when the connection is an environment variable, or can't be written.
-        """
+        """Write an API key into the listener's connection, in Airflow's database."""
         name, key = f"lastfm_{credentials.listener}", credentials.api_key
         _store("lastfm", name, login=None, password=key, extra={})
 
     def keep_token(self, credentials: ListenBrainzCredentials, user: str) -> None:
-        """Write a token into the listener's connection, in Airflow's database.
-
-        Raises:
-            SettingsError: when the connection is an environment variable, or can't be written.
-        """
+        """Write a token into the listener's connection, in Airflow's database."""
         name, token = f"listenbrainz_{credentials.listener}", credentials.token
         _store("listenbrainz", name, login=user, password=token, extra={})
 
     def keep_server(self, credentials: SubsonicCredentials) -> None:
-        """Write the login of a music server into the listener's connection.
-
-        Raises:
-            SettingsError: when the connection is an environment variable, or can't be written.
-        """
+        """Write the login of a music server into the listener's connection."""
         _store(
             "subsonic",
             f"subsonic_{credentials.listener}",
@@ -194,29 +239,17 @@ class AirflowSecrets:
         )
 
     def keep_notices(self, address: str) -> None:
-        """Write the address that notices go to into a connection of Apprise.
-
-        Raises:
-            SettingsError: when the connection is an environment variable, or can't be written.
-        """
+        """Write the address that notices go to into a connection of Apprise."""
         _mask(address)
         extra = {"config": [{"path": address, "tag": "all"}]}
         _store("apprise", NOTICES_CONNECTION, login=None, password=None, extra=extra)
 
     def forget_notices(self) -> None:
-        """Delete that connection.
-
-        Raises:
-            SettingsError: when it is an environment variable, which only its owner can remove.
-        """
+        """Delete that connection."""
         _delete(NOTICES_CONNECTION)
 
     def disconnect(self, service: Service, listener: str) -> None:
-        """Delete a listener's connection from Airflow's database, with the renewed token.
-
-        Raises:
-            SettingsError: when it is an environment variable, which only its owner can remove.
-        """
+        """Delete a listener's connection from Airflow's database, with the renewed token."""
         _delete(f"{service}_{listener}", variable_of(listener) if service == "spotify" else None)
 
     def _spotify_fields(self, listener: str) -> dict[str, Any]:

@@ -28,10 +28,11 @@ from smallhours.errors import (
 )
 from smallhours.orchestration.connections import (
     AirflowSecrets,
+    read_variable,
     stored_connection,
+    write_variable,
 )
 from smallhours.orchestration.scheduling import PartitionKey, night_of_task
-from smallhours.orchestration.variables import read_variable, write_variable
 from smallhours.places.place import page_of
 from smallhours.services.credentials import (
     REMIND_DAYS_LEFT,
