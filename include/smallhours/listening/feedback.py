@@ -289,6 +289,14 @@ def _rows(picks: pd.DataFrame, reaction: "Reaction | pd.Series", at: dt.datetime
     return picks.assign(reaction=reaction, at=at)[COLUMNS]
 
 
+def feedback_before(feedback: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
+    """Return the rows of `feedback` that were known at a cut and count.
+
+    The end of a night is the date of the feedback that it collected.
+    """
+    return without_neutral_picks(feedback[feedback["at"] <= cut])
+
+
 def without_neutral_picks(feedback: pd.DataFrame) -> pd.DataFrame:
     """Drop what else happened to picks of which the listener said that it should not count.
 

@@ -21,12 +21,11 @@ from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, among, prefix_of
 from smallhours.lake.tables import AUDIO_FEATURES, CANDIDATES, FEEDBACK, TRACKS
 from smallhours.listening.edits import Edits, own_plays, read_edits
-from smallhours.listening.feedback import last_shown, without_neutral_picks
+from smallhours.listening.feedback import feedback_before, last_shown, without_neutral_picks
 from smallhours.listening.library import read_library
 from smallhours.listening.plays import WITNESSES, heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.playlist.explain.names_in_words import NO_TAGS, NameableTags
-from smallhours.training.evaluation.folds import feedback_before
 from smallhours.training.ranking.artist_graph import no_lists, read_artist_lists
 from smallhours.training.ranking.signals import empty_picks, graded_picks
 from smallhours.training.tags import Tags, load_tags

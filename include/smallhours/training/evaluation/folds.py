@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from smallhours.listening.feedback import without_neutral_picks
 from smallhours.listening.plays import counted_once
 from smallhours.vocabulary import POSITIVE_SIGNALS
 
@@ -77,14 +76,6 @@ def library_before(library: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
     known = library[signal_starts(library) < cut]
     day = cut.date()
     return known.assign(last_seen=[min(seen, day) for seen in known["last_seen"]])
-
-
-def feedback_before(feedback: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
-    """Return the rows of `feedback` that were known at a cut and count.
-
-    The end of a night is the date of the feedback that it collected.
-    """
-    return without_neutral_picks(feedback[feedback["at"] <= cut])
 
 
 def known_at(plays: pd.DataFrame, library: pd.DataFrame, cut: dt.datetime) -> set[str]:

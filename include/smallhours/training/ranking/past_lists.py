@@ -21,12 +21,12 @@ from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, TRACKS
+from smallhours.listening.feedback import feedback_before
 from smallhours.listening.plays import heard_out
 from smallhours.settings import Settings
 from smallhours.training.evaluation.folds import (
     Fold,
     adopted,
-    feedback_before,
     known_at,
     signal_starts,
 )

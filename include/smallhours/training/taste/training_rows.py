@@ -27,12 +27,12 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import CANDIDATES, FEEDBACK, TRACKS
 from smallhours.listening.edits import own_plays
+from smallhours.listening.feedback import feedback_before
 from smallhours.listening.library import named_share, read_library
 from smallhours.listening.plays import WITNESSES, heard, heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights
 from smallhours.training.evaluation.folds import (
-    feedback_before,
     known_at,
     library_before,
     plays_before,
