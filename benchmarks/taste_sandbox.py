@@ -35,8 +35,11 @@ from smallhours.settings import EvidenceWeights
 from smallhours.training.evaluation.folds import known_at
 from smallhours.training.evaluation.metrics import auc
 from smallhours.training.tags import Tags
+from smallhours.training.taste.listening_history import ListeningHistory, read_history
 from smallhours.training.taste.model import fit_taste_model
-from smallhours.training.taste.training_rows import ListeningHistory, read_history, training_rows_at
+from smallhours.training.taste.training_rows import (
+    training_rows_at,
+)
 from smallhours_sandbox.simulation.ground_truth import WorldSize, acceptance_of, tracks_by_key
 from smallhours_sandbox.simulation.installation import SandboxCredentials
 from smallhours_sandbox.simulation.listener import (

@@ -45,7 +45,7 @@ from smallhours.training.ranking.fusion import (
 )
 from smallhours.training.ranking.past_lists import PastTables, past_signals, past_votes
 from smallhours.training.ranking.tag_vectors import TagVectors
-from smallhours.training.taste.training_rows import ListeningHistory
+from smallhours.training.taste.listening_history import ListeningHistory
 from smallhours_sandbox.simulation.installation import sandbox_settings
 
 # The signals that say something of new artists here; the others know nothing of artists alone.

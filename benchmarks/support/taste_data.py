@@ -31,8 +31,12 @@ from smallhours.training.evaluation.folds import PLAYS_TO_ADOPT, Fold, adopted, 
 from smallhours.training.ranking.fusion import P_LIKE
 from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.tags import Tags
+from smallhours.training.taste.listening_history import ListeningHistory
 from smallhours.training.taste.model import FirstSeedTaste, fit_taste_model
-from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows, training_rows_at
+from smallhours.training.taste.training_rows import (
+    TrainingRows,
+    training_rows_at,
+)
 from smallhours_sandbox.genres import load_genres
 
 SCROBBLES = SHARED / "listener-a" / "scrobbles.csv.gz"

@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.settings import EvidenceWeights
-from smallhours.training.taste.training_rows import COLUMNS, grade_tracks
+from smallhours.training.taste.training_rows import (
+    COLUMNS,
+    grade_tracks,
+)
 
 END = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
 TODAY = END.date()

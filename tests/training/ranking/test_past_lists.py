@@ -16,7 +16,7 @@ from smallhours.training.ranking.past_lists import (
     past_list,
     read_past_tables,
 )
-from smallhours.training.taste.training_rows import read_history
+from smallhours.training.taste.listening_history import read_history
 from tests.training.lakes import ADA, NIGHT, some_settings
 from tests.training.ranking.past_lake import artist, listener_who_explores_shoegaze, songs
 

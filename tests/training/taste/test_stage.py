@@ -16,6 +16,7 @@ from smallhours.training.model_card import ModelCard
 from smallhours.training.registry import Registry, dump_model
 from smallhours.training.tags import Tags, load_tags
 from smallhours.training.taste.classifier import TasteClassifier
+from smallhours.training.taste.listening_history import read_history
 from smallhours.training.taste.model import (
     FIRST_SEED,
     NAME,
@@ -26,7 +27,9 @@ from smallhours.training.taste.model import (
     load_taste,
 )
 from smallhours.training.taste.train import RELIABILITY, train_taste
-from smallhours.training.taste.training_rows import read_history, training_rows_at
+from smallhours.training.taste.training_rows import (
+    training_rows_at,
+)
 from tests.training.lakes import (
     ADA,
     NEXT_NIGHT,

@@ -49,8 +49,9 @@ from smallhours.training.ranking.fusion import (
 )
 from smallhours.training.ranking.signals import candidate_signals, graded_picks, reception
 from smallhours.training.ranking.tag_vectors import TagVectors
+from smallhours.training.taste.listening_history import ListeningHistory
 from smallhours.training.taste.model import fit_taste_model
-from smallhours.training.taste.training_rows import ListeningHistory, training_rows_at
+from smallhours.training.taste.training_rows import training_rows_at
 from smallhours.vocabulary import Route, Signal
 
 # All but freshness and the distance from recent lists.

@@ -22,7 +22,7 @@ from smallhours.training.ranking.past_lists import (
     read_past_tables,
 )
 from smallhours.training.tags import unlearned_sources
-from smallhours.training.taste.training_rows import ListeningHistory, read_history
+from smallhours.training.taste.listening_history import ListeningHistory, read_history
 
 # A list of the past for each of so many months, of four weeks each.
 MONTHS, WEEKS = 2, 4

@@ -39,13 +39,13 @@ from smallhours.training.evaluation.uncertainty import (
 )
 from smallhours.training.registry import Registry, SavedModel
 from smallhours.training.taste.baselines import Baselines
+from smallhours.training.taste.listening_history import ListeningHistory
 from smallhours.training.taste.model import (
     NAME,
     TasteModel,
     fit_taste_model,
 )
 from smallhours.training.taste.training_rows import (
-    ListeningHistory,
     TrainingRows,
     sample_keys,
     training_rows_at,

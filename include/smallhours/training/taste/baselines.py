@@ -22,8 +22,11 @@ from smallhours.training.model_card import ModelCard
 from smallhours.training.ranking.signals import consensus
 from smallhours.training.registry import Registry, dump_model
 from smallhours.training.tags import SEED_ARTIST, SEED_OWN
+from smallhours.training.taste.listening_history import ListeningHistory
 from smallhours.training.taste.model import FILE, FIRST_SEED, FirstSeedTaste
-from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows
+from smallhours.training.taste.training_rows import (
+    TrainingRows,
+)
 
 if TYPE_CHECKING:
     from smallhours.training.taste.backtest import BacktestFold

@@ -31,7 +31,10 @@ from smallhours.training.registry import (
     raise_unreadable,
 )
 from smallhours.training.tags import Tags, count_matrix
-from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows
+from smallhours.training.taste.listening_history import ListeningHistory
+from smallhours.training.taste.training_rows import (
+    TrainingRows,
+)
 
 if TYPE_CHECKING:
     from smallhours.training.first_seed import FirstSeedClassifier

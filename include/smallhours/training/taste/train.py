@@ -38,6 +38,7 @@ from smallhours.training.taste.backtest import (
 )
 from smallhours.training.taste.baselines import train_first_seed
 from smallhours.training.taste.classifier import TasteClassifier
+from smallhours.training.taste.listening_history import ListeningHistory, read_history
 from smallhours.training.taste.model import (
     FIRST_SEED,
     NAME,
@@ -48,9 +49,7 @@ from smallhours.training.taste.model import (
 )
 from smallhours.training.taste.training_rows import (
     BACKGROUND_PER_LIKE,
-    ListeningHistory,
     TrainingRows,
-    read_history,
     training_rows_at,
 )
 

@@ -16,7 +16,7 @@ of weight 100 / 1,000 = 0.1.
 """
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,21 +24,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from smallhours.identity import artist_key_in
-from smallhours.lake.store import Lake
-from smallhours.lake.tables import CANDIDATES, FEEDBACK, TRACKS
-from smallhours.listening.edits import own_plays
 from smallhours.listening.feedback import feedback_before
-from smallhours.listening.library import named_share, read_library
-from smallhours.listening.plays import WITNESSES, heard, heard_out, with_inferred_skips
-from smallhours.nights import Night
+from smallhours.listening.library import named_share
+from smallhours.listening.plays import heard, heard_out
 from smallhours.settings import EvidenceWeights
 from smallhours.training.evaluation.folds import (
     known_at,
     library_before,
     plays_before,
 )
-from smallhours.training.tags import Tags, load_tags
-from smallhours.vocabulary import ACCEPTED, POSITIVE_SIGNALS, REJECTED, Reaction, Route, Signal
+from smallhours.training.taste.listening_history import ListeningHistory, has_tags
+from smallhours.vocabulary import ACCEPTED, POSITIVE_SIGNALS, REJECTED, Reaction, Signal
 
 COLUMNS = ["track_key", "label", "weight", "evidence", "at"]
 # From this many plays on, a track counts as a habit; fewer may be curiosity.
@@ -239,31 +235,6 @@ BACKGROUND = "background"
 
 
 @dataclass(frozen=True)
-class ListeningHistory:
-    """The history of a listener up to now, and the catalog.
-
-    Attributes:
-        plays: Rows of `plays`; `skipped` is also True for plays that were cut short.
-        library: Rows of `library`.
-        feedback: Rows of `feedback`.
-        tags: Raw tags of every track of the pool and of the tables above.
-        pool: Every track of the catalog that has a tag or whose artist has one, in key order.
-        background: Candidates of unheard tags, in key order.
-    """
-
-    plays: pd.DataFrame
-    library: pd.DataFrame
-    feedback: pd.DataFrame
-    tags: Tags
-    pool: tuple[str, ...]
-    background: tuple[str, ...] = ()
-
-    def tagged(self, keys: Collection[str]) -> list[str]:
-        """Return the tracks that have tags, in key order."""
-        return sorted(key for key in keys if has_tags(self.tags, key))
-
-
-@dataclass(frozen=True)
 class TrainingRows:
     """Training rows, n of them.
 
@@ -308,34 +279,6 @@ class TrainingRows:
         """Return the number of rows by evidence."""
         found = pd.Series(self.evidence, dtype=object).value_counts()
         return {str(name): int(n) for name, n in sorted(found.items())}
-
-
-def read_history(
-    lake: Lake, listener: str, *, night: Night, without: Collection[str] = ()
-) -> ListeningHistory:
-    """Read a listener's history before the night's end, and the catalog `without` some tags."""
-    own = {"listener": listener}
-    columns = ["track_key", "played_at", "ms_played", "skipped", "reason_end", *WITNESSES]
-    plays = plays_before(own_plays(lake, listener, columns), night.as_of)
-    plays = with_inferred_skips(plays)
-    library = read_library(lake, listener)
-    library = library[library["first_seen"] <= night.date]
-    feedback = feedback_before(lake.frame(FEEDBACK, where=own), night.as_of)
-    candidates = lake.frame(CANDIDATES, columns=["track_key", "route", "seen"], where=own)
-    candidates = candidates[candidates["seen"] <= night.date]
-    catalog = {*lake.frame(TRACKS, columns=["track_key"])["track_key"], *candidates["track_key"]}
-    everything = catalog.union(plays["track_key"], library["track_key"], feedback["track_key"])
-    tags = load_tags(lake, everything, without=without)
-    pool = tuple(sorted(key for key in catalog if has_tags(tags, key)))
-    background = candidates.loc[candidates["route"] == Route.BACKGROUND, "track_key"]
-    return ListeningHistory(
-        plays.reset_index(drop=True), library, feedback, tags, pool, tuple(sorted({*background}))
-    )
-
-
-def has_tags(tags: Tags, key: str) -> bool:
-    """Return True if a track or its artist has a tag."""
-    return key in tags.own or artist_key_in(key) in tags.artist
 
 
 def training_rows_at(
