@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 
 from smallhours.catalog.candidates import artist_weights, gather, tag_weights, track_weights
+from smallhours.catalog.seeds import neighbourhood
 from smallhours.catalog.stored_answers import complete_listeners, read_neighbours
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
-from smallhours.lake.store import Lake
+from smallhours.lake.store import Lake, among
 from smallhours.lake.tables import AUDIO_FEATURES, TRACKS
 from smallhours.listening.feedback import feedback_before
 from smallhours.listening.plays import heard_out
@@ -49,9 +50,12 @@ from smallhours.training.ranking.fusion import (
 )
 from smallhours.training.ranking.signals import candidate_signals, graded_picks, reception
 from smallhours.training.ranking.tag_vectors import TagVectors
+from smallhours.training.tags import load_tags, unlearned_sources
 from smallhours.training.taste.listening_history import ListeningHistory
 from smallhours.training.taste.model import fit_taste_model
-from smallhours.training.taste.training_rows import training_rows_at
+from smallhours.training.taste.training_rows import (
+    training_rows_at,
+)
 from smallhours.vocabulary import Route, Signal
 
 # All but freshness and the distance from recent lists.
@@ -70,6 +74,9 @@ PAST_SIGNALS = (
     POPULARITY,
     RECEPTION,
 )
+
+
+_LISTS_OF_TRACKS = ("track", "artist_tracks", "tag_tracks")
 
 
 @dataclass(frozen=True)
@@ -93,11 +100,11 @@ class PastTables:
 
     Attributes:
         past: The listener's history, and the tags.
-        similar: All of `similar`.
+        similar: The lists of `similar` that the listener's tracks, artists and tags lead to.
         listeners: How many people know each track, by track key.
         features: Rows of `audio_features`.
-        vectors: Tags of the whole catalog and of the history.
-        graph: All lists of similar artists.
+        vectors: Tags of what those lists hold, of the catalog, and of the history.
+        graph: The lists of similar artists among them.
         settings: Limits of seeds, and weights of evidence.
     """
 
@@ -120,7 +127,7 @@ class PastTables:
         settings: Settings,
     ) -> Self:
         """Build the vectors and the graph."""
-        everything = sorted({*past.pool, *past.plays["track_key"], *past.library["track_key"]})
+        everything = sorted({*past.pool, *_own_tracks(past), *_listed_tracks(similar)})
         return cls(
             replace(past, plays=past.plays[heard_out(past.plays)]),
             similar,
@@ -143,15 +150,22 @@ class PastTables:
 
 
 def read_past_tables(lake: Lake, past: ListeningHistory, *, settings: Settings) -> PastTables:
-    """Read the tables that are needed beside the listener's history."""
-    tracks = lake.frame(TRACKS, columns=["track_key", "listeners"])
+    """Read what is needed beside the listener's history: what it leads to, not the whole lake."""
+    own = _own_tracks(past)
+    near = neighbourhood(lake, own | _artists(past))
+    similar = pd.concat([near, read_neighbours(lake, ["tag_tracks"])], ignore_index=True)
+    similar = similar.drop_duplicates(["kind", "seed_key", "neighbour_key"], ignore_index=True)
+    wanted = own | _listed_tracks(similar)
+    ours = among("track_key", wanted)
+    tracks = lake.frame(TRACKS, columns=["track_key", "listeners"], filters=ours)
     listeners = tracks.drop_duplicates("track_key").set_index("track_key")["listeners"]
     columns = ["track_key", "source", "feature", "value", "low", "high"]
+    tags = load_tags(lake, wanted.union(past.pool), without=unlearned_sources(settings))
     return PastTables.of(
-        past,
-        read_neighbours(lake),
+        replace(past, tags=tags),
+        similar,
         complete_listeners(lake, listeners),
-        lake.frame(AUDIO_FEATURES, columns=columns),
+        lake.frame(AUDIO_FEATURES, columns=columns, filters=ours),
         settings=settings,
     )
 
@@ -238,9 +252,17 @@ def past_votes(
     return votes[votes["route"] != Route.BACKGROUND], weights
 
 
+def _own_tracks(past: ListeningHistory) -> set[str]:
+    return {*past.plays["track_key"].unique(), *past.library["track_key"].unique()}
+
+
 def _artists(past: ListeningHistory) -> set[str]:
-    tracks = {*past.plays["track_key"].unique(), *past.library["track_key"].unique()}
-    return {artist_key_in(key) for key in tracks}
+    return {artist_key_in(key) for key in _own_tracks(past)}
+
+
+def _listed_tracks(similar: pd.DataFrame) -> set[str]:
+    """Return the tracks that lists of tracks name."""
+    return {*similar.loc[similar["kind"].isin(_LISTS_OF_TRACKS), "neighbour_key"].unique()}
 
 
 def _artist_tags(past: ListeningHistory, artists: pd.Series) -> pd.DataFrame:

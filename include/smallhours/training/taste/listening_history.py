@@ -17,6 +17,9 @@ from smallhours.training.evaluation.folds import plays_before
 from smallhours.training.tags import Tags, load_tags
 from smallhours.vocabulary import Route
 
+# Tracks of the catalog to draw a background from: twice as many as are drawn.
+MAX_CATALOG = 40_000
+
 
 @dataclass(frozen=True)
 class ListeningHistory:
@@ -46,7 +49,10 @@ class ListeningHistory:
 def read_history(
     lake: Lake, listener: str, *, night: Night, without: Collection[str] = ()
 ) -> ListeningHistory:
-    """Read a listener's history before the night's end, and the catalog `without` some tags."""
+    """Read a listener's history before the night's end, and the catalog `without` some tags.
+
+    Of a large catalog, partitions with MAX_CATALOG tracks are enough to draw the background from.
+    """
     own = {"listener": listener}
     columns = ["track_key", "played_at", "ms_played", "skipped", "reason_end", *WITNESSES]
     plays = plays_before(own_plays(lake, listener, columns), night.as_of)
@@ -56,7 +62,7 @@ def read_history(
     feedback = feedback_before(lake.frame(FEEDBACK, where=own), night.as_of)
     candidates = lake.frame(CANDIDATES, columns=["track_key", "route", "seen"], where=own)
     candidates = candidates[candidates["seen"] <= night.date]
-    catalog = {*lake.frame(TRACKS, columns=["track_key"])["track_key"], *candidates["track_key"]}
+    catalog = {*_sampled_tracks(lake), *candidates["track_key"]}
     everything = catalog.union(plays["track_key"], library["track_key"], feedback["track_key"])
     tags = load_tags(lake, everything, without=without)
     pool = tuple(sorted(key for key in catalog if has_tags(tags, key)))
@@ -64,6 +70,20 @@ def read_history(
     return ListeningHistory(
         plays.reset_index(drop=True), library, feedback, tags, pool, tuple(sorted({*background}))
     )
+
+
+def _sampled_tracks(lake: Lake) -> list[str]:
+    """Return the tracks of the catalog; of a large one, of its first partitions.
+
+    A partition has artists by a hash of their names.
+    """
+    found: list[str] = []
+    for partition in lake.partitions(TRACKS):
+        if len(found) >= MAX_CATALOG:
+            break
+        rows = lake.read(TRACKS, columns=["track_key"], where=partition)
+        found += rows["track_key"].to_pylist()
+    return found
 
 
 def has_tags(tags: Tags, key: str) -> bool:
