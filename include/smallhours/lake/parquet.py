@@ -46,9 +46,17 @@ _NUMBERS = {
     pa.int64(): "BYTE_STREAM_SPLIT",
 }
 
-_FORMAT = ds.ParquetFileFormat(
-    default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
-)
+
+@functools.cache
+def _format_of(table: Table) -> ds.ParquetFileFormat:
+    """Return how a table's files are read: each text once, since most are there again and again."""
+    texts = [column.name for column in table.columns if column.type == pa.string()]
+    return ds.ParquetFileFormat(
+        read_options=ds.ParquetReadOptions(dictionary_columns=texts),
+        default_fragment_scan_options=ds.ParquetFragmentScanOptions(
+            page_checksum_verification=True
+        ),
+    )
 
 
 def encode(rows: pa.Table, *, about: Mapping[str, str] | None = None) -> bytes:
@@ -134,7 +142,7 @@ def decode(
     names = [c.name for c in table.columns] if columns is None else list(columns)
     values = [pc.equal(pc.field(name), pc.scalar(partition[name])) for name in table.partition]
     try:
-        fragment = _FORMAT.make_fragment(
+        fragment = _format_of(table).make_fragment(
             pa.BufferReader(data),
             partition_expression=functools.reduce(operator.and_, values) if values else None,
         )
@@ -143,13 +151,11 @@ def decode(
             column.absent is not None and fragment.physical_schema.get_field_index(column.name) < 0
             for column in table.columns
         ):
-            rows = fragment.to_table(schema=schema, columns=schema.names, use_threads=False)
+            rows = _to_table(fragment, schema, schema.names)
             rows = _with_absent(table, rows)
             rows = (rows if filters is None else rows.filter(filters)).select(names)
         else:
-            rows = fragment.to_table(
-                schema=schema, columns=names, filter=filters, use_threads=False
-            )
+            rows = _to_table(fragment, schema, names, filters)
     except (pa.ArrowException, OSError) as error:
         raise CorruptFile(
             f"{address} is truncated, damaged, or not Parquet.",
@@ -160,6 +166,25 @@ def decode(
         if column.name in names and not column.nullable and rows[column.name].null_count:
             raise file_mismatch(table, address, f"column '{column.name}' holds nulls")
     return rows.select(names)
+
+
+def _to_table(
+    fragment: ds.ParquetFileFragment,
+    schema: pa.Schema,
+    names: Sequence[str],
+    filters: pc.Expression | None = None,
+) -> pa.Table:
+    """Return a file's rows, with texts and not their numbers."""
+    coded = pa.schema(
+        field.with_type(found.type)
+        if (at := fragment.physical_schema.get_field_index(field.name)) >= 0
+        and pa.types.is_dictionary((found := fragment.physical_schema.field(at)).type)
+        else field
+        for field in schema
+    )
+    rows = fragment.to_table(schema=coded, columns=names, filter=filters, use_threads=False)
+    wanted = pa.schema([schema.field(name) for name in names])
+    return pa.Table.from_arrays([rows[each.name].cast(each.type) for each in wanted], schema=wanted)
 
 
 def _with_absent(table: Table, rows: pa.Table) -> pa.Table:
@@ -202,6 +227,8 @@ def _check_file(table: Table, found: pa.Schema, names: Sequence[str], address: s
 
 def _same_type(actual: pa.DataType, expected: pa.DataType) -> bool:
     """Return whether the types are the same; lists may call their items what they like."""
+    if pa.types.is_dictionary(actual):
+        actual = actual.value_type
     if pa.types.is_list(actual) and pa.types.is_list(expected):
         return bool(actual.value_type == expected.value_type)
     return bool(actual == expected)
