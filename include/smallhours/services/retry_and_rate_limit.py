@@ -150,12 +150,12 @@ class TokenBucket:
         return self._metered > 0 and self._hour == int(now // HOUR_S)
 
     def _reserve(self, now: float, *, moment: bool, meter: bool) -> None:
-        """Reserve what is missing: more at a time, the longer calls follow each other closely."""
+        """Reserve what is missing: four times as much while calls follow each other closely."""
         interval = 1 / self.calls_per_second
         if moment:
             in_a_row = now - self._last < self._state.block_s
             longest = max(int(self._state.block_s * self.calls_per_second), 1)
-            self._block = min(self._block * 2, longest) if in_a_row else 1
+            self._block = min(self._block * 4, longest) if in_a_row else 1
 
         def reserve(state: BudgetState) -> tuple[float, int]:
             calls = self._meter(state, now) if meter else 0
