@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.catalog.candidates import Weights, gather, weights_of
-from smallhours.catalog.seeds import foreign_tags, near_artists, near_tracks
+from smallhours.catalog.seeds import foreign_tags, near_seeds
 from smallhours.catalog.stored_answers import Seed, read_neighbours
 from smallhours.catalog.tracks import named_rows
 from smallhours.identity import artist_key_in, is_artist
@@ -131,8 +131,7 @@ def _wanted(lake: Lake, weights: Weights, settings: Settings, night: Night) -> I
         yield from (Seed("tag_tracks", tag, "") for tag in [*strong_tags.index, *foreign])
         own_tracks = _own(tracks, limits.seed_tracks, depth)
         yield from _tracks(TRACK_TAGS_OF, own_tracks.index, by_track)
-        yield from near_artists(lake, strong, deep)
-        yield from near_tracks(lake, tracks, deep)
+        yield from near_seeds(lake, strong, tracks, deep)
         found = gather(
             similar,
             tracks=tracks.head(limits.seed_tracks),

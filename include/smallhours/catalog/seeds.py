@@ -115,7 +115,7 @@ def night_seeds(
     yield [Seed("chart", "tags", "")]
     yield seeds + [Seed("tag_tracks", tag, "") for tag in foreign_tags(lake, weights, settings)]
     # Who and what is similar is known only now, and is the next question.
-    yield near_artists(lake, artists, settings) + near_tracks(lake, weights.tracks, settings)
+    yield near_seeds(lake, artists, weights.tracks, settings)
 
 
 def due_for_lastfm(
@@ -168,32 +168,35 @@ def unanswered(
     return [seed for seed in dict.fromkeys(seeds) if (seed.kind, seed.key) not in known]
 
 
-def near_artists(lake: Lake, artists: pd.Series, settings: Settings) -> list[Seed]:
-    """Return what is asked about the artists that are similar to the listener's own."""
-    similar = read_neighbours(lake, ["artist"], seeds=artists.index, more=["artist"])
-    near = nearest_artists(similar, artists)
-    lists, top_tracks, _ = near_calls(settings.catalog)
+def near_seeds(lake: Lake, artists: pd.Series, tracks: pd.Series, settings: Settings) -> list[Seed]:
+    """Return what is asked about what is similar to the listener's own artists and tracks.
+
+    Of the tracks those that are nearest, one an artist.
+
+    Args:
+        lake: The lake.
+        artists: Weight of the listener's artists by key.
+        tracks: Weight of the listener's tracks by key, strongest first.
+        settings: For the limits.
+    """
+    strongest = tracks.head(settings.catalog.seed_tracks)
+    own = artists.index.union(strongest.index)
+    similar = read_neighbours(lake, ["artist", "track"], seeds=own, more=["artist", "title"])
+    of_artists = similar["kind"] == "artist"
+    near = nearest_artists(similar[of_artists], artists)
+    lists, top_tracks, of_tracks = near_calls(settings.catalog)
+    nearest = _nearest(similar[~of_artists], strongest, known=tracks.index)
+    nearest = nearest[~nearest["key"].map(artist_key_in).duplicated()].head(of_tracks)
+    named = nearest[["key", "artist", "title"]].itertuples(index=False)
     return [
         *(Seed("artist", key, name) for key, name in near[:lists]),
         *(Seed("artist_tracks", key, name) for key, name in near[:top_tracks]),
-    ]
-
-
-def near_tracks(lake: Lake, tracks: pd.Series, settings: Settings) -> list[Seed]:
-    """Return the tracks nearest to the listener's own, one an artist, whose lists are asked for."""
-    strongest = tracks.head(settings.catalog.seed_tracks)
-    similar = read_neighbours(lake, ["track"], seeds=strongest.index, more=["artist", "title"])
-    near = _nearest(similar, strongest, known=tracks.index)
-    near = near[~near["key"].map(artist_key_in).duplicated()]
-    near = near.head(near_calls(settings.catalog)[2])
-    return [
-        Seed("track", key, artist, title)
-        for key, artist, title in zip(near["key"], near["artist"], near["title"], strict=True)
+        *(Seed("track", key, artist, title) for key, artist, title in named),
     ]
 
 
 def near_calls(limits: CatalogSettings) -> tuple[int, int, int]:
-    """Return how many of the `near_artists` calls go to lists of artists, top tracks, and tracks.
+    """Return how many of a night's near calls go to lists of artists, top tracks, and tracks.
 
     A list of similar tracks leads to many artists, top tracks to one; by lists of artists the
     ranking sees which artists name the listener's.
@@ -273,16 +276,12 @@ def foreign_tags(lake: Lake, weights: Weights, settings: Settings) -> list[str]:
     # What says nothing about the music is no sign of a dislike either.
     heard.add("")
     limit = settings.catalog.foreign_tags
-    lists = lake.frame(
-        SIMILAR,
-        columns=["kind", "seed_key", "neighbour_key", "rank"],
-        filters=among("kind", ("chart", "tag_tracks")),
-    ).sort_values(["rank", "seed_key"])
-    asked = lists.loc[lists["kind"] == "tag_tracks", "seed_key"].unique()
+    lists = lake.read(SIMILAR, columns=["seed_key"], filters=pc.field("kind") == "tag_tracks")
+    asked = lists["seed_key"].unique().to_pylist()
     kept = sorted(tag for tag in asked if name(tag) not in heard)[:limit]
     if len(kept) == limit:
         return kept
-    chart = lists[(lists["kind"] == "chart") & (lists["rank"] > 0)]
+    chart = read_neighbours(lake, ["chart"]).sort_values(["rank", "seed_key"])
     around = read_tags(lake, ARTIST_TAGS)
     uses = around["tag"].str.lower().value_counts().rename_axis("tag").reset_index()
     uses = uses.sort_values(["count", "tag"], ascending=[False, True])
