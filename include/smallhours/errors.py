@@ -23,6 +23,21 @@ An error says what happened and then, in `remedy`, what to do about it. Neither 
 hold a secret: no token, key or password, and no URL or header that carries one.
 """
 
+import errno
+
+_MOVE_THE_LAKE = "or point SMALLHOURS_LAKE to another place"
+# By the system's code of the fault.
+_LAKE_REMEDIES = {
+    errno.ENOSPC: "Free some space on that disk",
+    errno.EDQUOT: "Free some of your disk quota",
+    errno.EROFS: "Mount it writable",
+    errno.EACCES: "Give the user that runs Smallhours write access to it",
+    errno.EPERM: "Give the user that runs Smallhours write access to it",
+    errno.ENOTDIR: "Move away the file that stands where a folder is needed",
+    errno.EEXIST: "Move away the file that stands where a folder is needed",
+    errno.ENOLCK: "Use a file system that supports locks",
+}
+
 
 class SmallhoursError(Exception):
     """The base of all errors: `what` happened, and the `remedy`."""
@@ -117,3 +132,21 @@ class DegeneratePlaylist(SmallhoursError):
 
 class PlaylistNotOwned(SmallhoursError):
     """The playlist is not, or no longer, ours to write."""
+
+
+def unwritable(address: str, reason: str, code: int | None = None) -> LakeUnwritable:
+    """Return the error for a file that can't be written, with the remedy for the system's code."""
+    action = _LAKE_REMEDIES.get(code or 0, "Make it writable")
+    return LakeUnwritable(
+        f"The lake can't be written at {address}: {reason}. What was there before is intact.",
+        remedy=f"{action}, {_MOVE_THE_LAKE}; then run the task again.",
+    )
+
+
+def unreadable(address: str, reason: str) -> LakeError:
+    """Return the error for a file that can't be read."""
+    return LakeError(
+        f"The lake can't be read at {address}: {reason}.",
+        remedy="Give the user that runs Smallhours read access to it, and check that the disk "
+        "or the store is there; then run the task again.",
+    )

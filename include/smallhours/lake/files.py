@@ -7,7 +7,6 @@ store a file is one PUT, which only becomes visible when it is complete; see
 """
 
 import contextlib
-import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import unquote
 
-from smallhours.errors import LakeError, LakeUnwritable
+from smallhours.errors import unreadable, unwritable
 from smallhours.lake.read_cache import ReadCache
 from smallhours.private_files import FILE_MODE, FOLDER_MODE, private_opener
 
@@ -25,19 +24,6 @@ from smallhours.private_files import FILE_MODE, FOLDER_MODE, private_opener
 _UNFINISHED = ".part.tmp"
 _LOCKS = ".locks"
 _PROBE = ".writable"
-
-_MOVE_THE_LAKE = "or point SMALLHOURS_LAKE to another place"
-_REMEDIES = {
-    errno.ENOSPC: "Free some space on that disk",
-    errno.EDQUOT: "Free some of your disk quota",
-    errno.EROFS: "Mount it writable",
-    errno.EACCES: "Give the user that runs Smallhours write access to it",
-    errno.EPERM: "Give the user that runs Smallhours write access to it",
-    errno.ENOTDIR: "Move away the file that stands where a folder is needed",
-    errno.EEXIST: "Move away the file that stands where a folder is needed",
-    errno.ENOLCK: "Use a file system that supports locks",
-}
-
 
 T = TypeVar("T")
 # What a file is to hold, of what it holds; None stands for no file.
@@ -341,24 +327,6 @@ def local_folder(url: str) -> Path | None:
     """
     files = open_files(url)
     return files.root if isinstance(files, LocalFiles) else None
-
-
-def unwritable(address: str, reason: str, code: int | None = None) -> LakeUnwritable:
-    """Return the error for a file that can't be written, with the remedy for the system's code."""
-    action = _REMEDIES.get(code or 0, "Make it writable")
-    return LakeUnwritable(
-        f"The lake can't be written at {address}: {reason}. What was there before is intact.",
-        remedy=f"{action}, {_MOVE_THE_LAKE}; then run the task again.",
-    )
-
-
-def unreadable(address: str, reason: str) -> LakeError:
-    """Return the error for a file that can't be read."""
-    return LakeError(
-        f"The lake can't be read at {address}: {reason}.",
-        remedy="Give the user that runs Smallhours read access to it, and check that the disk "
-        "or the store is there; then run the task again.",
-    )
 
 
 @contextlib.contextmanager

@@ -27,9 +27,9 @@ from urllib.parse import urlsplit
 from obstore.exceptions import AlreadyExistsError, BaseError, NotSupportedError, PreconditionError
 from obstore.store import MemoryStore, from_url
 
-from smallhours.errors import LakeError, LakeUnwritable
+from smallhours.errors import LakeError, LakeUnwritable, unreadable, unwritable
 from smallhours.lake.download_cache import DownloadCache, downloads_folder
-from smallhours.lake.files import Change, unreadable, unwritable
+from smallhours.lake.files import Change
 from smallhours.lake.leases import DEFAULT_LEASE_S, Version, hold_lease
 
 _PROBE = ".writable"
