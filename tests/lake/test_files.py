@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from smallhours.errors import LakeError, LakeUnwritable
-from smallhours.lake.files import LocalFiles, open_files
+from smallhours.lake.files import LocalFiles, ReadCache, open_files
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
 from smallhours.private_files import open_to_others
@@ -233,3 +233,32 @@ def test_a_lake_that_is_made_is_its_owners_alone_and_an_existing_one_keeps_its_m
     assert open_to_others(tmp_path / "new") == []
     assert open_to_others(shared) == [shared]
     assert shared.stat().st_mode & 0o777 == 0o750
+
+
+def test_content_is_kept_while_its_stamp_is_the_same() -> None:
+    cache = ReadCache()
+    cache.put("a", 1, b"old")
+    assert cache.get("a", 1) == b"old"
+    assert cache.get("a", 2) is None
+    cache.put("a", 2, b"new")
+    assert cache.get("a", 1) is None
+    assert cache.get("a", 2) == b"new"
+
+
+def test_what_was_used_longest_ago_makes_room() -> None:
+    cache = ReadCache(max_bytes=5)
+    cache.put("a", 1, b"aa")
+    cache.put("b", 1, b"bb")
+    assert cache.get("a", 1) == b"aa"
+    cache.put("c", 1, b"cc")
+    assert cache.get("b", 1) is None
+    assert cache.get("a", 1) == b"aa"
+    assert cache.get("c", 1) == b"cc"
+
+
+def test_a_file_that_is_larger_than_the_cache_is_not_kept() -> None:
+    cache = ReadCache(max_bytes=5)
+    cache.put("a", 1, b"123456")
+    assert cache.get("a", 1) is None
+    cache.put("b", 1, b"bb")
+    assert cache.get("b", 1) == b"bb"

@@ -1,21 +1,22 @@
 """Files in a local folder or a bucket, replaced atomically: a reader sees the old or the new one.
 
 On a local disk a file is written beside its target under a hidden name, flushed to the disk and
-renamed over it; a lock keeps two processes from changing the same file at once. On an object
-store a file is one PUT, which only becomes visible when it is complete; see
-`smallhours.lake.object_files`.
+renamed over it; a lock keeps two processes from changing the same file at once. What a process has
+read it keeps for its next look, while the file stays as it is. On an object store a file is one
+PUT, which only becomes visible when it is complete; see `smallhours.lake.object_files`.
 """
 
 import contextlib
 import fcntl
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol, TypeVar
+from threading import Lock
+from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote
 
 from smallhours.errors import unreadable, unwritable
-from smallhours.lake.read_cache import ReadCache
 from smallhours.private_files import FILE_MODE, FOLDER_MODE, private_opener
 
 # Hidden, and not ending in `.parquet`: no glob and no data set reader takes it for data. One
@@ -24,6 +25,8 @@ from smallhours.private_files import FILE_MODE, FOLDER_MODE, private_opener
 _UNFINISHED = ".part.tmp"
 _LOCKS = ".locks"
 _PROBE = ".writable"
+# Bytes of the files that a process keeps of what it read.
+MAX_BYTES_KEPT = 64 * 2**20
 
 T = TypeVar("T")
 # What a file is to hold, of what it holds; None stands for no file.
@@ -175,6 +178,44 @@ class Disk:
             yield
         finally:
             os.close(handle)
+
+
+class ReadCache:
+    """The content of files by path, the ones that were used last; several threads may share it.
+
+    Args:
+        max_bytes: Number of bytes that are kept at most.
+    """
+
+    def __init__(self, max_bytes: int = MAX_BYTES_KEPT) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._held: OrderedDict[str, tuple[Any, bytes]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, path: str, stamp: Any) -> bytes | None:
+        """Return a file's content if it was kept under this stamp.
+
+        Args:
+            path: The file.
+            stamp: What differs when the file was replaced, taken before it is read.
+        """
+        with self._lock:
+            kept, data = self._held.get(path, (None, b""))
+            if kept != stamp:
+                return None
+            self._held.move_to_end(path)
+            return data
+
+    def put(self, path: str, stamp: Any, data: bytes) -> None:
+        """Keep a file's content, in the place of what was used longest ago."""
+        with self._lock:
+            _, old = self._held.pop(path, (None, b""))
+            self._held[path] = stamp, data
+            self._bytes += len(data) - len(old)
+            while self._bytes > self._max_bytes:
+                _, (_, gone) = self._held.popitem(last=False)
+                self._bytes -= len(gone)
 
 
 class LocalFiles:
