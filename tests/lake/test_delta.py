@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smallhours.lake import delta_writes
+from smallhours.lake import delta
 from smallhours.lake.delta import path_of_delta
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.object_files import ObjectFiles
@@ -29,7 +29,7 @@ Rows = dict[tuple[str, str], int]
 def large_partitions() -> Iterator[None]:
     """Take every partition for a large one."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(delta_writes, "MIN_PARTITION_BYTES", 1)
+        patched.setattr(delta, "MIN_PARTITION_BYTES", 1)
         yield
 
 
@@ -134,14 +134,14 @@ def test_a_large_delta_is_merged_into_the_partitions(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.merge(ARTIST_TAGS, tags({("artist 1", "folk"): 9}))
-    monkeypatch.setattr(delta_writes, "MAX_DELTA_BYTES", 10)
+    monkeypatch.setattr(delta, "MAX_DELTA_BYTES", 10)
     lake.merge(ARTIST_TAGS, tags({("artist 2", "rock"): 9}))
     assert not delta_of(lake)
     expected = first_rows() | {("artist 1", "folk"): 9, ("artist 2", "rock"): 9}
     assert told(lake) == expected
     whole = Lake(f"{lake.url}/whole")
     with pytest.MonkeyPatch.context() as direct:
-        direct.setattr(delta_writes, "MIN_PARTITION_BYTES", 1_000_000)
+        direct.setattr(delta, "MIN_PARTITION_BYTES", 1_000_000)
         whole.merge(ARTIST_TAGS, tags(expected))
     for part in whole.partitions(ARTIST_TAGS):
         assert Path(lake.path(ARTIST_TAGS, part)).read_bytes() == (
@@ -160,7 +160,7 @@ def test_a_merge_into_partitions_that_is_killed_anywhere_loses_nothing(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.merge(ARTIST_TAGS, tags({("artist 1", "folk"): 9}))
-    monkeypatch.setattr(delta_writes, "MAX_DELTA_BYTES", 10)
+    monkeypatch.setattr(delta, "MAX_DELTA_BYTES", 10)
     expected = told(lake)
     new = {("artist 2", "rock"): 9}
     for at in itertools.count(1, 3):
@@ -194,7 +194,7 @@ def test_two_workers_of_a_store_do_what_a_dictionary_does(
     for number, (pairs, deletes, compacts, worker) in enumerate(taken, start=10):
         rows = dict.fromkeys(sorted(pairs), number)
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(delta_writes, "MAX_DELTA_BYTES", 10 if compacts else 256_000)
+            patched.setattr(delta, "MAX_DELTA_BYTES", 10 if compacts else 256_000)
             if deletes:
                 # What a process has not seen yet it does not delete either.
                 opened(store).merge(ARTIST_TAGS, pd.DataFrame(), delete=tags(rows))
@@ -206,7 +206,7 @@ def test_two_workers_of_a_store_do_what_a_dictionary_does(
 
 
 def test_many_workers_of_a_store_lose_none_of_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delta_writes, "MAX_DELTA_BYTES", 5_000)
+    monkeypatch.setattr(delta, "MAX_DELTA_BYTES", 5_000)
     store = CountingStore()
     opened(store).merge(ARTIST_TAGS, tags(first_rows()))
 

@@ -16,7 +16,7 @@ import pytest
 
 from smallhours.errors import LakeError
 from smallhours.identity import artist_key_in, identify
-from smallhours.lake import delta_writes
+from smallhours.lake import delta
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.migrations import VERSION, open_to_read, prepare, refuse_newer
@@ -315,7 +315,7 @@ def test_neighbours_come_in_the_order_of_their_seeds(tmp_path: Path) -> None:
 def test_a_migration_writes_the_rows_of_a_delta_where_they_belong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delta_writes, "MIN_PARTITION_BYTES", 1)
+    monkeypatch.setattr(delta, "MIN_PARTITION_BYTES", 1)
     lake = Lake(str(tmp_path))
     row = {
         "artist_key": "low", "artist": "Low", "source": "lastfm", "tag": "folk", "count": 1,

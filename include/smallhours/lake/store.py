@@ -24,8 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from smallhours.errors import CorruptFile, SchemaMismatch
-from smallhours.lake.delta import Delta, folder_of_delta, has_delta
-from smallhours.lake.delta_writes import change_table
+from smallhours.lake.delta import Delta, change_table, folder_of_delta, has_delta
 from smallhours.lake.files import Files, open_files
 from smallhours.lake.packs import find_pack, write_pack
 from smallhours.lake.parquet import decode, with_partition
