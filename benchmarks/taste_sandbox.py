@@ -34,8 +34,8 @@ from smallhours.run_context import RunContext
 from smallhours.settings import EvidenceWeights
 from smallhours.training.evaluation.folds import known_at
 from smallhours.training.evaluation.metrics import auc
+from smallhours.training.listening_history import ListeningHistory, read_history
 from smallhours.training.tags import Tags
-from smallhours.training.taste.listening_history import ListeningHistory, read_history
 from smallhours.training.taste.model import fit_taste_model
 from smallhours.training.taste.training_rows import (
     training_rows_at,

@@ -28,6 +28,7 @@ from smallhours.catalog.lastfm_data import PER_SEED
 from smallhours.catalog.seeds import near_calls, nearest_artists
 from smallhours.lake.tables import AUDIO_FEATURES
 from smallhours.settings import CatalogSettings
+from smallhours.training.listening_history import ListeningHistory
 from smallhours.training.ranking.artist_graph import ArtistGraph
 from smallhours.training.ranking.fusion import (
     LENT_TAGS,
@@ -45,7 +46,6 @@ from smallhours.training.ranking.fusion import (
 )
 from smallhours.training.ranking.past_lists import PastTables, past_signals, past_votes
 from smallhours.training.ranking.tag_vectors import TagVectors
-from smallhours.training.taste.listening_history import ListeningHistory
 from smallhours_sandbox.simulation.installation import sandbox_settings
 
 # The signals that say something of new artists here; the others know nothing of artists alone.

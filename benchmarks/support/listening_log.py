@@ -26,11 +26,11 @@ from smallhours.nights import Night
 from smallhours.playlist.rank.evidence import Evidence, history_of
 from smallhours.playlist.rank.scores import ListenerContext
 from smallhours.settings import EvidenceWeights
+from smallhours.training.listening_history import ListeningHistory
 from smallhours.training.ranking.artist_graph import ArtistGraph
 from smallhours.training.ranking.past_lists import PastTables, past_votes
 from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.tags import Tags
-from smallhours.training.taste.listening_history import ListeningHistory
 from smallhours.training.taste.model import TasteModel, fit_taste_model
 from smallhours.training.taste.training_rows import (
     training_rows_at,

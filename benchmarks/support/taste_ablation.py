@@ -21,8 +21,8 @@ from xgboost import XGBClassifier
 from benchmarks.support.taste_data import PastDay, TasteWorld, past_of
 from smallhours.identity import artist_key_of
 from smallhours.settings import EvidenceWeights
+from smallhours.training.listening_history import ListeningHistory
 from smallhours.training.taste.classifier import TasteClassifier
-from smallhours.training.taste.listening_history import ListeningHistory
 from smallhours.training.taste.model import TagColumns
 from smallhours.training.taste.training_rows import (
     training_rows_at,

@@ -28,10 +28,10 @@ from smallhours.identity import artist_key_of
 from smallhours.settings import EvidenceWeights
 from smallhours.training import first_seed
 from smallhours.training.evaluation.folds import PLAYS_TO_ADOPT, Fold, adopted, plays_before
+from smallhours.training.listening_history import ListeningHistory
 from smallhours.training.ranking.fusion import P_LIKE
 from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.tags import Tags
-from smallhours.training.taste.listening_history import ListeningHistory
 from smallhours.training.taste.model import FirstSeedTaste, fit_taste_model
 from smallhours.training.taste.training_rows import (
     TrainingRows,

@@ -16,7 +16,7 @@ from smallhours.lake.tables import (
     TRACKS,
 )
 from smallhours.training.audio.measured_tracks import measured_rows
-from smallhours.training.taste.listening_history import read_history
+from smallhours.training.listening_history import read_history
 from smallhours_sandbox.simulation.installation import LISTENER
 
 

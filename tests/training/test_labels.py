@@ -8,7 +8,7 @@ from smallhours.errors import NotEnoughData
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.training.first_seed import LabelledSet, label_tracks
-from smallhours.training.taste.listening_history import read_history
+from smallhours.training.listening_history import read_history
 from tests.training.lakes import (
     ADA,
     NEXT_NIGHT,

@@ -45,7 +45,7 @@ from smallhours.identity import artist_key_in
 from smallhours.listening.plays import counted_once, heard
 from smallhours.nights import Night
 from smallhours.training.evaluation.folds import plays_before
-from smallhours.training.taste.listening_history import ListeningHistory
+from smallhours.training.listening_history import ListeningHistory
 from smallhours.vocabulary import Signal
 
 MIN_LIKES = 10

@@ -10,13 +10,13 @@ import pytest
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK
 from smallhours.training.evaluation.folds import weekly_folds
+from smallhours.training.listening_history import read_history
 from smallhours.training.ranking.past_lists import (
     PastList,
     own_adoptions,
     past_list,
     read_past_tables,
 )
-from smallhours.training.taste.listening_history import read_history
 from tests.training.lakes import ADA, NIGHT, some_settings
 from tests.training.ranking.past_lake import artist, listener_who_explores_shoegaze, songs
 

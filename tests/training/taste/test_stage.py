@@ -12,11 +12,11 @@ from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights
 from smallhours.training.evaluation.uncertainty import MIN_UNITS
+from smallhours.training.listening_history import read_history
 from smallhours.training.model_card import ModelCard
 from smallhours.training.registry import Registry, dump_model
 from smallhours.training.tags import Tags, load_tags
 from smallhours.training.taste.classifier import TasteClassifier
-from smallhours.training.taste.listening_history import read_history
 from smallhours.training.taste.model import (
     FIRST_SEED,
     NAME,

@@ -31,6 +31,7 @@ from smallhours.training.evaluation.folds import (
     known_at,
     signal_starts,
 )
+from smallhours.training.listening_history import ListeningHistory
 from smallhours.training.ranking.artist_graph import ArtistGraph
 from smallhours.training.ranking.fusion import (
     ARTIST_AFFINITY,
@@ -51,7 +52,6 @@ from smallhours.training.ranking.fusion import (
 from smallhours.training.ranking.signals import candidate_signals, graded_picks, reception
 from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.tags import load_tags, unlearned_sources
-from smallhours.training.taste.listening_history import ListeningHistory
 from smallhours.training.taste.model import fit_taste_model
 from smallhours.training.taste.training_rows import (
     training_rows_at,

@@ -13,6 +13,7 @@ from smallhours.summary import Summary
 from smallhours.training import RANKING
 from smallhours.training.evaluation.folds import Fold, known_at, weekly_folds
 from smallhours.training.evaluation.metrics import Metric, ndcg_at, store_metrics
+from smallhours.training.listening_history import ListeningHistory, read_history
 from smallhours.training.ranking.ablation import ablate
 from smallhours.training.ranking.fusion import Fusion, default_fusion
 from smallhours.training.ranking.past_lists import (
@@ -22,7 +23,6 @@ from smallhours.training.ranking.past_lists import (
     read_past_tables,
 )
 from smallhours.training.tags import unlearned_sources
-from smallhours.training.taste.listening_history import ListeningHistory, read_history
 
 # A list of the past for each of so many months, of four weeks each.
 MONTHS, WEEKS = 2, 4

@@ -37,9 +37,9 @@ from smallhours.training.evaluation.uncertainty import (
     bootstrap_mean,
     decide_promotion,
 )
+from smallhours.training.listening_history import ListeningHistory
 from smallhours.training.registry import Registry, SavedModel
 from smallhours.training.taste.baselines import Baselines
-from smallhours.training.taste.listening_history import ListeningHistory
 from smallhours.training.taste.model import (
     NAME,
     TasteModel,

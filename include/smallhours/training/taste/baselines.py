@@ -18,11 +18,11 @@ from smallhours.summary import Summary
 from smallhours.training import first_seed
 from smallhours.training.evaluation.folds import library_before, plays_before
 from smallhours.training.evaluation.metrics import Metric, store_metrics
+from smallhours.training.listening_history import ListeningHistory
 from smallhours.training.model_card import ModelCard
 from smallhours.training.ranking.signals import consensus
 from smallhours.training.registry import Registry, dump_model
 from smallhours.training.tags import SEED_ARTIST, SEED_OWN
-from smallhours.training.taste.listening_history import ListeningHistory
 from smallhours.training.taste.model import FILE, FIRST_SEED, FirstSeedTaste
 from smallhours.training.taste.training_rows import (
     TrainingRows,

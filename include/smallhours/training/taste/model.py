@@ -24,6 +24,7 @@ from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.training import TASTE
+from smallhours.training.listening_history import ListeningHistory
 from smallhours.training.registry import (
     Registry,
     SavedModel,
@@ -31,7 +32,6 @@ from smallhours.training.registry import (
     raise_unreadable,
 )
 from smallhours.training.tags import Tags, count_matrix
-from smallhours.training.taste.listening_history import ListeningHistory
 from smallhours.training.taste.training_rows import (
     TrainingRows,
 )

@@ -19,6 +19,7 @@ from smallhours.settings import EvidenceWeights, Settings
 from smallhours.summary import Summary
 from smallhours.training.evaluation.metrics import Metric, ReliabilityBin, store_metrics
 from smallhours.training.evaluation.uncertainty import MIN_UNITS, GateDecision, Interval, wilson
+from smallhours.training.listening_history import ListeningHistory, read_history
 from smallhours.training.model_card import ModelCard, Value
 from smallhours.training.registry import Registry
 from smallhours.training.tags import unlearned_sources
@@ -38,7 +39,6 @@ from smallhours.training.taste.backtest import (
 )
 from smallhours.training.taste.baselines import train_first_seed
 from smallhours.training.taste.classifier import TasteClassifier
-from smallhours.training.taste.listening_history import ListeningHistory, read_history
 from smallhours.training.taste.model import (
     FIRST_SEED,
     NAME,

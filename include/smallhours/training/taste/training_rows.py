@@ -33,7 +33,7 @@ from smallhours.training.evaluation.folds import (
     library_before,
     plays_before,
 )
-from smallhours.training.taste.listening_history import ListeningHistory, has_tags
+from smallhours.training.listening_history import ListeningHistory, has_tags
 from smallhours.vocabulary import ACCEPTED, POSITIVE_SIGNALS, REJECTED, Reaction, Signal
 
 COLUMNS = ["track_key", "label", "weight", "evidence", "at"]

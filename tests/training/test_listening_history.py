@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from smallhours.lake.store import Lake
-from smallhours.training.taste import listening_history
-from smallhours.training.taste.listening_history import read_history
+from smallhours.training import listening_history
+from smallhours.training.listening_history import read_history
 from tests.training.lakes import ADA, NIGHT, add_artist_tags, add_background, add_tracks
 
 
