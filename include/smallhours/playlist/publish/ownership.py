@@ -1,4 +1,4 @@
-"""The search for the playlist that is ours to write, and the reading of it.
+"""The search for the playlist that is ours to write, and for the rows in it that are ours.
 
 Only one that Smallhours created: its id is in our ledger and its description carries our marker.
 One that a run created and died before writing the id down is recognised by the marker, if it is
@@ -6,30 +6,34 @@ the listener's own and still empty. A name means nothing; nor does a copy of our
 
 A list of playlists may be old, or lack one of them. So one that is missing is asked for by its
 id, and looked for again, before it is called deleted.
+
+A row is ours if we wrote it, also where it reads under another URI or as a row without a track.
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from smallhours.errors import BrokenReply, NotFound, PlaylistNotOwned, Refused, RetryLater
 from smallhours.lake.store import Lake
+from smallhours.listening.feedback import rows_as_written
 from smallhours.places.place import Place
 from smallhours.playlist.explain.description import has_marker
 from smallhours.playlist.publish.ledger import LedgerState
-from smallhours.playlist.publish.plan import Snapshot
-from smallhours.services.playlists import PlaylistDetails, PlaylistRow
+from smallhours.playlist.publish.plan import PlannedTrack, Snapshot
+from smallhours.playlist.publish.steps import Observations
+from smallhours.services.playlists import PlaylistDetails
+from smallhours.vocabulary import SHOWN
 
 WhenDeleted = Literal["recreate", "stop"]
 
 # How often a playlist that is missing, or without our marker, is looked for.
 MAX_SEARCHES = 4
 AFTER_NOT_FOUND_S = 300.0
-# How often a playlist is read that changes while it is read.
-MAX_READS = 4
 # How often a playlist is read for what must be there: for some 20 seconds with the waits.
 MAX_READS_FOR_WRITE = 6
-AFTER_EDITS_S = 300.0
 
 
 def find_managed_playlist(
@@ -145,34 +149,6 @@ def _in_library(place: Place, playlist_id: str) -> bool:
         return False
 
 
-def take_snapshot(place: Place, playlist_id: str, mark: str) -> Snapshot:
-    """Read a playlist when it stands still: its snapshot id is the same before and after.
-
-    The number of rows must be the one that the place counts, unless it is the same twice.
-
-    Raises:
-        PlaylistNotOwned: our marker is gone.
-        RetryLater: it kept changing.
-    """
-    before, last = check_marker(place, place.playlist(playlist_id), mark), None
-    for trial in range(1, MAX_READS + 1):
-        items = place.rows(playlist_id)
-        rows = tuple(item.uri for item in items)
-        after = check_marker(place, place.playlist(playlist_id), mark)
-        if after.snapshot_id == before.snapshot_id:
-            if rows == last or after.total in (None, len(rows)):
-                return Snapshot(after, rows, _names(items), tuple(item.cover for item in items))
-            last = rows
-            place.retry_policy.sleep(place.retry_policy.backoff(trial))
-        before = after
-    raise RetryLater(
-        place.service,
-        f"the playlist {before.name!r} is being changed by somebody else.",
-        remedy="Try again when they are done.",
-        after=AFTER_EDITS_S,
-    )
-
-
 def looks(place: Place) -> Iterator[int]:
     """Yield the numbers of the looks for what must be there, with waits in between."""
     for trial in range(1, MAX_READS_FOR_WRITE + 1):
@@ -181,6 +157,69 @@ def looks(place: Place) -> Iterator[int]:
         yield trial
 
 
-def _names(rows: Sequence[PlaylistRow]) -> dict[str, tuple[str, str]]:
-    """Return artist and title of each row that has them, by URI."""
-    return {row.uri: (row.artist, row.title) for row in rows if row.uri is not None and row.title}
+def recognised(
+    snapshot: Snapshot,
+    place: Place,
+    ledger_state: LedgerState,
+    wanted: Sequence[PlannedTrack],
+    looked: Observations,
+) -> Snapshot:
+    """Return a snapshot with our tracks by the URIs that we wrote, however they read.
+
+    Args:
+        snapshot: As the place shows it.
+        place: Where the playlist is.
+        ledger_state: What the ledger says.
+        wanted: Tonight's tracks, in order.
+        looked: What the run has seen and written.
+    """
+    written = dict(ledger_state.names) | {pick.uri: pick.track_key for pick in wanted}
+    rows = snapshot.rows
+    if place.relinks:
+        rows = rows_as_written(rows, snapshot.tracks, written)
+    rows = tuple(looked.other_names.get(row or "", row) for row in rows)
+    # Tracks of ours that read as rows without a track stand on top, in our order.
+    lost = (pick.uri for pick in wanted if pick.uri in looked.lost and pick.uri not in rows)
+    rows = tuple(next(lost, None) if row is None else row for row in rows)
+    return replace(snapshot, rows=rows)
+
+
+def repeated_before(
+    snapshot: Snapshot, ledger_state: LedgerState, wanted: Sequence[PlannedTrack], *, resumed: bool
+) -> set[str]:
+    """Return the tracks that stand there twice because an earlier run's request was done twice.
+
+    A listener does not put in a second copy of every other track.
+
+    Args:
+        snapshot: The first look.
+        ledger_state: What the ledger says.
+        wanted: Tonight's tracks.
+        resumed: Whether an earlier run may have added some of them.
+    """
+    ours = {pick.uri for pick in wanted} | ledger_state.ours
+    copies, earlier = Counter(snapshot.rows), Counter(ledger_state.previous or ())
+    twice = {uri for uri in ours if copies[uri] > 1 and earlier[uri] < 2}
+    most = 2 * len(twice) >= sum(copies[uri] > 0 for uri in ours)
+    several = len(twice) > 1 or (resumed and len(wanted) == 1)
+    return twice if several and (resumed or most) else set()
+
+
+def hidden_tracks(
+    snapshot: Snapshot, ledger_state: LedgerState, looked: Observations
+) -> frozenset[str]:
+    """Return the tracks of ours that may stand there, but that the place does not show.
+
+    Args:
+        snapshot: The last look.
+        ledger_state: What the ledger says.
+        looked: What the run has seen and written.
+    """
+    state = ledger_state
+    # What was never seen, or went within the run that brought it, nobody has taken out.
+    stood = state.shown - state.unseen if state.tonight in SHOWN else frozenset()
+    hidden = looked.tonight - set(snapshot.rows) - stood
+    hidden |= {*looked.other_names, *looked.other_names.values(), *looked.lost}
+    if None in snapshot.rows:
+        hidden |= state.ours - looked.seen - looked.named - looked.tonight
+    return frozenset(hidden)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from smallhours.services.playlists import PlaylistDetails
+from smallhours.services.playlists import PlaylistDetails, PlaylistRow
 
 # Spotify's limit for one playlist, and more than anybody needs elsewhere.
 MAX_ITEMS = 10_000
@@ -47,6 +47,13 @@ class Snapshot:
     rows: tuple[Row, ...]
     tracks: Mapping[str, tuple[str, str]]
     covers: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, home: PlaylistDetails, items: Sequence[PlaylistRow]) -> "Snapshot":
+        """Return the snapshot of a playlist with these items."""
+        rows, covers = tuple(item.uri for item in items), tuple(item.cover for item in items)
+        names = {i.uri: (i.artist, i.title) for i in items if i.uri is not None and i.title}
+        return cls(home, rows, names, covers)
 
     @property
     def names(self) -> dict[str, str]:

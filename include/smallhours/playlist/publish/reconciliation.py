@@ -14,11 +14,9 @@ One track that a place does not have makes it refuse a whole request. Then fewer
 until that track stands alone and is left out.
 """
 
-import dataclasses
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from smallhours.errors import (
     BrokenReply,
@@ -27,10 +25,9 @@ from smallhours.errors import (
     RetryLater,
     ServiceError,
 )
-from smallhours.listening.feedback import rows_as_written
 from smallhours.places.place import Place
+from smallhours.playlist.publish import ownership
 from smallhours.playlist.publish.ledger import LedgerState
-from smallhours.playlist.publish.ownership import AFTER_EDITS_S, looks, take_snapshot
 from smallhours.playlist.publish.plan import (
     OwnItems,
     Plan,
@@ -60,6 +57,9 @@ LOG = logging.getLogger(__name__)
 
 # A step for each hundred tracks in and out, and one for each that moves; the rest is for edits.
 SPARE_STEPS = 20
+# How often a playlist is read that changes while it is read.
+MAX_READS = 4
+AFTER_EDITS_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +122,18 @@ class PlaylistReconciler:
     _looked: Observations = field(init=False)
 
     def __post_init__(self) -> None:
-        tonight, state = {pick.uri for pick in self.wanted}, self.ledger_state
-        earlier = state.ours | state.replaced
-        self._looked = Observations(
-            self.place.service, tonight, earlier, lost=tonight & state.unseen
-        )
+        service, state = self.place.service, self.ledger_state
+        tonight, earlier = {pick.uri for pick in self.wanted}, state.ours | state.replaced
+        self._looked = Observations(service, tonight, earlier, lost=tonight & state.unseen)
 
     def plan_on(self, snapshot: Snapshot) -> Plan:
         """Return the plan as of a look, which is remembered."""
         looked, state, present = self._looked, self.ledger_state, set(snapshot.rows)
+        previous = None if state.previous is None else [uri or None for uri in state.previous]
         looked.note(snapshot)
         # What we took out and is there again, the listener has put there.
         looked.user_owned |= looked.removed & present
         ours = state.ours - looked.user_owned
-        previous = state.previous
         return plan(
             self.wanted,
             snapshot.rows,
@@ -145,8 +143,36 @@ class PlaylistReconciler:
             repeated=looked.repeated,
             hidden=sorted(ours - looked.tonight - looked.seen - looked.named),
             own_items=self.own_items,
-            places=None if previous is None else places_of([uri or None for uri in previous]),
+            places=None if previous is None else places_of(previous),
             names={**dict(state.names), **snapshot.names},
+        )
+
+    def read(self, playlist_id: str) -> Snapshot:
+        """Read a playlist when it stands still: its snapshot id is the same before and after.
+
+        The number of rows must be the one that the place counts, unless it is the same twice.
+
+        Raises:
+            PlaylistNotOwned: our marker is gone.
+            RetryLater: it kept changing.
+        """
+        place, last = self.place, None
+        before = ownership.check_marker(place, place.playlist(playlist_id), self.mark)
+        for trial in range(1, MAX_READS + 1):
+            items = place.rows(playlist_id)
+            after = ownership.check_marker(place, place.playlist(playlist_id), self.mark)
+            if after.snapshot_id == before.snapshot_id:
+                snapshot = Snapshot.of(after, items)
+                if snapshot.rows == last or after.total in (None, len(items)):
+                    return snapshot
+                last = snapshot.rows
+                place.retry_policy.sleep(place.retry_policy.backoff(trial))
+            before = after
+        raise RetryLater(
+            place.service,
+            f"the playlist {before.name!r} is being changed by somebody else.",
+            remedy="Try again when they are done.",
+            after=AFTER_EDITS_S,
         )
 
     def run(self, playlist_id: str) -> ReconciledPlaylist:
@@ -160,7 +186,7 @@ class PlaylistReconciler:
         planned = begun = self.plan_on(first)
         if self.ledger_state.previous is None:
             places = tuple(row or "" for row in first.rows)
-            self.ledger_state = dataclasses.replace(self.ledger_state, previous=places)
+            self.ledger_state = replace(self.ledger_state, previous=places)
         taken, most = 0, len(first.rows) + len(self.wanted) + SPARE_STEPS
         while taken < most:
             step = next_step(
@@ -174,7 +200,7 @@ class PlaylistReconciler:
                 answered_id = self._send(step, snapshot)
             except ServiceError as error:
                 if self._narrow(error, step) or self._is_overtaken(error, step, snapshot):
-                    snapshot = self._recognise(take_snapshot(self.place, playlist_id, self.mark))
+                    snapshot = self._recognise(self.read(playlist_id))
                     planned = self.plan_on(snapshot)
                     continue
                 self._after_failure(error, step, first, snapshot)
@@ -200,8 +226,8 @@ class PlaylistReconciler:
         sought = looked.tonight - state.unseen
         if not self.resumed:
             sought &= state.shown
-        for _ in looks(self.place):
-            snapshot = self._recognise(take_snapshot(self.place, playlist_id, self.mark))
+        for _ in ownership.looks(self.place):
+            snapshot = self._recognise(self.read(playlist_id))
             looked.note(snapshot)
             present = set(snapshot.rows)
             if sought <= present and (not state.shown or state.shown & present):
@@ -209,37 +235,16 @@ class PlaylistReconciler:
         shown = state.tonight in SHOWN and sought
         if shown and not sought & looked.seen and (state.replaced - looked.tonight) & looked.seen:
             raise not_there(len(sought), len(sought), snapshot, self.place.service)
-        looked.repeated |= self._repeated_before(snapshot)
+        looked.repeated |= ownership.repeated_before(
+            snapshot, state, self.wanted, resumed=self.resumed
+        )
         looked.versions.add(snapshot.home.snapshot_id)
         return snapshot
 
-    def _repeated_before(self, snapshot: Snapshot) -> set[str]:
-        """Return the tracks that stand there twice because an earlier run's request was done twice.
-
-        A listener does not put in a second copy of every other track.
-        """
-        ours = self._looked.tonight | self.ledger_state.ours
-        copies, earlier = Counter(snapshot.rows), Counter(self.ledger_state.previous or ())
-        twice = {uri for uri in ours if copies[uri] > 1 and earlier[uri] < 2}
-        most = 2 * len(twice) >= sum(copies[uri] > 0 for uri in ours)
-        several = len(twice) > 1 or (self.resumed and len(self.wanted) == 1)
-        return twice if several and (self.resumed or most) else set()
-
     def _recognise(self, snapshot: Snapshot) -> Snapshot:
-        """Return the snapshot with our tracks by the URIs that we wrote, however they read."""
-        looked = self._looked
-        written = dict(self.ledger_state.names)
-        written |= {pick.uri: pick.track_key for pick in self.wanted}
-        rows = snapshot.rows
-        if self.place.relinks:
-            rows = rows_as_written(rows, snapshot.tracks, written)
-        rows = tuple(looked.other_names.get(row or "", row) for row in rows)
-        # Tracks of ours that read as rows without a track stand on top, in our order.
-        lost = (
-            pick.uri for pick in self.wanted if pick.uri in looked.lost and pick.uri not in rows
+        return ownership.recognised(
+            snapshot, self.place, self.ledger_state, self.wanted, self._looked
         )
-        rows = tuple(next(lost, None) if row is None else row for row in rows)
-        return dataclasses.replace(snapshot, rows=rows)
 
     def _read_back(self, step: Step, before: Snapshot, answered_id: str) -> Snapshot:
         """Read the playlist again until it shows what a request has done.
@@ -260,13 +265,12 @@ class PlaylistReconciler:
         if isinstance(step, Add):
             looked.sent |= set(step.uris)
         last: tuple[Row, ...] | None = None
-        for trial in looks(self.place):
+        for trial in ownership.looks(self.place):
             try:
-                seen = take_snapshot(self.place, before.home.id, self.mark)
+                snapshot = self._recognise(self.read(before.home.id))
             except PlaylistNotOwned:
                 self._take_back(step, before, answered_id)
                 raise
-            snapshot = self._recognise(seen)
             looked.note(snapshot)
             if trial == 1 and not answered_id:
                 looked.versions.add(snapshot.home.snapshot_id)
@@ -290,13 +294,7 @@ class PlaylistReconciler:
     def _done(
         self, begun: Plan, planned: Plan, first: Snapshot, snapshot: Snapshot, steps: int
     ) -> ReconciledPlaylist:
-        looked, state = self._looked, self.ledger_state
-        # What was never seen, or went within the run that brought it, nobody has taken out.
-        stood = state.shown - state.unseen if state.tonight in SHOWN else frozenset()
-        hidden = looked.tonight - set(snapshot.rows) - stood
-        hidden |= {*looked.other_names, *looked.other_names.values(), *looked.lost}
-        if None in snapshot.rows:
-            hidden |= state.ours - looked.seen - looked.named - looked.tonight
+        hidden = ownership.hidden_tracks(snapshot, self.ledger_state, self._looked)
         return ReconciledPlaylist(
             begun.without({pick.uri for pick in self._refused}),
             planned.picks,
@@ -358,9 +356,8 @@ class PlaylistReconciler:
         """Return whether a move was refused because the listener's edit came just before it."""
         if not isinstance(error, InvalidRequest) or not isinstance(step, Move):
             return False
-        snapshot = self._recognise(take_snapshot(self.place, before.home.id, self.mark))
-        edited = self._looked.is_edited(snapshot)
-        if edited:
+        snapshot = self._recognise(self.read(before.home.id))
+        if edited := self._looked.is_edited(snapshot):
             self._looked.accept_edits(snapshot)
         return edited
 
@@ -374,7 +371,7 @@ class PlaylistReconciler:
         """
         lost = isinstance(error, TransientError | BrokenReply)
         try:
-            snapshot = self._recognise(take_snapshot(self.place, before.home.id, self.mark))
+            snapshot = self._recognise(self.read(before.home.id))
             if lost and is_done(step, before.rows, snapshot.rows):
                 return
             # A removal that may yet be carried out must not be met with another: nothing would

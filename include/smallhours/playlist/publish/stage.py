@@ -36,7 +36,6 @@ from smallhours.playlist.publish.ownership import (
     check_marker,
     find_managed_playlist,
     managed_playlists,
-    take_snapshot,
 )
 from smallhours.playlist.publish.plan import EMPTY, Plan, PlannedTrack, Snapshot, as_text, summarise
 from smallhours.playlist.publish.reconciliation import PlaylistReconciler, ReconciledPlaylist
@@ -270,7 +269,8 @@ class Publication:
         if home is None:
             as_new = self._state.for_new_playlist()
             return replace(self.reconciler(), ledger_state=as_new).plan_on(EMPTY)
-        return self.reconciler().plan_on(take_snapshot(self._place, home.id, self._mark))
+        reconciler = self.reconciler()
+        return reconciler.plan_on(reconciler.read(home.id))
 
     def _check_fit(self) -> None:
         if problem := self._problem():
