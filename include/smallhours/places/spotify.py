@@ -34,6 +34,7 @@ class SpotifyPlace(ServicePlace[SpotifyClient]):
             client.playlist_items,
         )
         self.change_details = client.change_details
+        self.add = client.add_items
         self.remove, self.move = client.remove_items, client.move_items
 
     @property
@@ -60,7 +61,3 @@ class SpotifyPlace(ServicePlace[SpotifyClient]):
     def create(self, name: str, description: str) -> PlaylistDetails:
         """Create an empty, private playlist."""
         return self.client.create_playlist(name, description, public=False)
-
-    def add(self, playlist_id: str, uris: Sequence[str], position: int) -> str:
-        """Add tracks before a row; return the new version."""
-        return self.client.add_items(playlist_id, uris, position=position)

@@ -234,9 +234,7 @@ class SpotifyClient(Client):
             found += pages.rows(self._http.cursor(reply))
         return found
 
-    def add_items(
-        self, playlist_id: str, uris: Sequence[str], *, position: int | None = None
-    ) -> str:
+    def add_items(self, playlist_id: str, uris: Sequence[str], position: int | None = None) -> str:
         """Add at most 100 items; return the new snapshot id.
 
         Sent once only: after RetryLater or BrokenReply they may be there or not; read the
