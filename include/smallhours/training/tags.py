@@ -16,7 +16,13 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from smallhours.catalog.normalisation import bare_name, default_pipeline, own_names
+from smallhours.catalog.normalisation import (
+    WeightedTag,
+    back_off,
+    bare_name,
+    default_pipeline,
+    own_names,
+)
 from smallhours.catalog.stored_answers import read_tags
 from smallhours.catalog.tag_names import names_of
 from smallhours.identity import SEPARATOR, artist_key_in, is_artist
@@ -153,6 +159,23 @@ def _strongest_first(rows: pd.DataFrame, key: str) -> dict[str, dict[str, int]]:
     ):
         found.setdefault(owner, {})[tag] = count
     return found
+
+
+def weighted_tags(tags: Tags, tracks: Iterable[str]) -> pd.DataFrame:
+    """Return the tags of tracks: `track_key`, `tag`, `weight` in (0, 1], and `of` (their owner)."""
+    keys: list[str] = []
+    found: list[WeightedTag] = []
+    of_artist: dict[str, dict[str, int]] = {}
+    for key in tracks:
+        artist = artist_key_in(key)
+        if artist not in of_artist:
+            of_artist[artist] = tags.artist_named(artist)
+        telling = back_off(tags.own_named(key), of_artist[artist])
+        keys += [key] * len(telling)
+        found += telling
+    frame = pd.DataFrame(found, columns=list(WeightedTag._fields))
+    frame.insert(0, "track_key", keys)
+    return frame
 
 
 def count_matrix(

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.playlist.rank.evidence import weighted_tags
 from smallhours.training.ranking.tag_vectors import TagVectors
-from smallhours.training.tags import Tags
+from smallhours.training.tags import Tags, weighted_tags
 
 TAGS = Tags(
     own={

@@ -26,8 +26,8 @@ from smallhours.playlist.explain.names_in_words import (
     number,
 )
 from smallhours.playlist.publish.target_list import TargetList
-from smallhours.playlist.rank.evidence import read_features, weighted_tags
-from smallhours.training.tags import load_tags
+from smallhours.playlist.rank.evidence import read_features
+from smallhours.training.tags import load_tags, weighted_tags
 from smallhours.vocabulary import Signal
 
 # Spotify shows the description in one line of plain text and refuses longer ones.

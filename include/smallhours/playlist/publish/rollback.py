@@ -31,7 +31,7 @@ from smallhours.playlist.publish.ownership import (
 )
 from smallhours.playlist.publish.plan import PlannedTrack, summarise
 from smallhours.playlist.publish.reconciliation import PlaylistReconciler
-from smallhours.playlist.rank.evidence import rejected_tracks, weighted_tags
+from smallhours.playlist.rank.evidence import rejected_tracks
 from smallhours.playlist.select.exclusion import (
     BLOCKED_TAG,
     BlockList,
@@ -42,7 +42,7 @@ from smallhours.playlist.select.nightly_list import MIN_TAG_SHARE
 from smallhours.playlist_settings import MAIN, PlaylistSettings
 from smallhours.settings import Settings
 from smallhours.summary import Summary
-from smallhours.training.tags import load_tags
+from smallhours.training.tags import load_tags, weighted_tags
 from smallhours.vocabulary import SHOWN, Outcome
 
 LOG = logging.getLogger(__name__)

@@ -14,7 +14,6 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.catalog.candidates import artist_weights, track_weights
-from smallhours.catalog.normalisation import WeightedTag, back_off
 from smallhours.catalog.stored_answers import complete_listeners
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
@@ -284,20 +283,3 @@ def read_features(lake: Lake, tracks: Iterable[str]) -> pd.DataFrame:
 def _among(keys: "pd.Series[str] | pd.Index", wanted: Set[str]) -> npt.NDArray[np.bool_]:
     """Return which keys are wanted; for tens of thousands it is many times faster than `isin`."""
     return np.array([key in wanted for key in keys.tolist()], dtype=bool)
-
-
-def weighted_tags(tags: Tags, tracks: Iterable[str]) -> pd.DataFrame:
-    """Return the tags of tracks: `track_key`, `tag`, `weight` in (0, 1], and `of` (their owner)."""
-    keys: list[str] = []
-    found: list[WeightedTag] = []
-    of_artist: dict[str, dict[str, int]] = {}
-    for key in tracks:
-        artist = artist_key_in(key)
-        if artist not in of_artist:
-            of_artist[artist] = tags.artist_named(artist)
-        telling = back_off(tags.own_named(key), of_artist[artist])
-        keys += [key] * len(telling)
-        found += telling
-    frame = pd.DataFrame(found, columns=list(WeightedTag._fields))
-    frame.insert(0, "track_key", keys)
-    return frame

@@ -1,7 +1,6 @@
 """Tests of the tags that count for a track."""
 
-from smallhours.playlist.rank.evidence import weighted_tags
-from smallhours.training.tags import Tags
+from smallhours.training.tags import Tags, weighted_tags
 
 TAGS = Tags(
     own={
