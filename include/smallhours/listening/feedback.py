@@ -22,9 +22,11 @@ from smallhours.vocabulary import (
     EVER_SHOWN,
     NEUTRAL,
     POSITIVE_SIGNALS,
+    REJECTED,
     SHOWN,
     Outcome,
     Reaction,
+    Signal,
 )
 
 COLUMNS = [column.name for column in FEEDBACK.columns]
@@ -309,6 +311,19 @@ def without_neutral_picks(feedback: pd.DataFrame) -> pd.DataFrame:
     pick = list(zip(feedback["night"], feedback["intent"], feedback["track_key"], strict=True))
     excused = {each for each, said in zip(pick, neutral, strict=True) if said}
     return feedback[neutral.to_numpy() | [each not in excused for each in pick]]
+
+
+def rejected_tracks(lake: Lake, listener: str, library: pd.DataFrame) -> frozenset[str]:
+    """Return the keys of the tracks that the listener disliked, blocked or removed from a list.
+
+    Args:
+        lake: The lake.
+        listener: Whose.
+        library: `signal` and `track_key` of `read_library`.
+    """
+    feedback = without_neutral_picks(lake.frame(FEEDBACK, where={"listener": listener}))
+    disliked = library.loc[library["signal"] == Signal.DISLIKED, "track_key"]
+    return frozenset([*disliked, *feedback.loc[feedback["reaction"].isin(REJECTED), "track_key"]])
 
 
 def store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:

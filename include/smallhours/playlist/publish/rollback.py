@@ -19,6 +19,7 @@ from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import TRACKS
 from smallhours.listening.edits import read_edits
+from smallhours.listening.feedback import rejected_tracks
 from smallhours.listening.library import read_library
 from smallhours.nights import Night
 from smallhours.places.place import Place
@@ -31,7 +32,6 @@ from smallhours.playlist.publish.ownership import (
 )
 from smallhours.playlist.publish.plan import PlannedTrack, summarise
 from smallhours.playlist.publish.reconciliation import PlaylistReconciler
-from smallhours.playlist.rank.evidence import rejected_tracks
 from smallhours.playlist.select.exclusion import (
     BLOCKED_TAG,
     BlockList,

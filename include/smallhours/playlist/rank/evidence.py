@@ -20,7 +20,11 @@ from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, among, prefix_of
 from smallhours.lake.tables import AUDIO_FEATURES, CANDIDATES, FEEDBACK, TRACKS
 from smallhours.listening.edits import Edits, own_plays, read_edits
-from smallhours.listening.feedback import feedback_before, last_shown, without_neutral_picks
+from smallhours.listening.feedback import (
+    feedback_before,
+    last_shown,
+    rejected_tracks,
+)
 from smallhours.listening.library import read_library
 from smallhours.listening.plays import WITNESSES, heard_out, with_inferred_skips
 from smallhours.nights import Night
@@ -28,7 +32,7 @@ from smallhours.playlist.explain.names_in_words import NO_TAGS, NameableTags
 from smallhours.training.ranking.artist_graph import no_lists, read_artist_lists
 from smallhours.training.ranking.signals import empty_picks, graded_picks
 from smallhours.training.tags import Tags, load_tags
-from smallhours.vocabulary import POSITIVE_SIGNALS, REJECTED, Reaction, Route, Signal
+from smallhours.vocabulary import POSITIVE_SIGNALS, Reaction, Route, Signal
 
 # The window of recent plays.
 RECENT_DAYS = 90
@@ -205,19 +209,6 @@ def _read_history(
     disliked = rejected_tracks(lake, listener, library)
     liked = library[library["signal"] != Signal.DISLIKED]
     return history_of(plays, liked, disliked, night=night.date)
-
-
-def rejected_tracks(lake: Lake, listener: str, library: pd.DataFrame) -> frozenset[str]:
-    """Return the keys of the tracks that the listener disliked, blocked or removed from a list.
-
-    Args:
-        lake: The lake.
-        listener: Whose.
-        library: `signal` and `track_key` of `read_library`.
-    """
-    feedback = without_neutral_picks(lake.frame(FEEDBACK, where={"listener": listener}))
-    disliked = library.loc[library["signal"] == Signal.DISLIKED, "track_key"]
-    return frozenset([*disliked, *feedback.loc[feedback["reaction"].isin(REJECTED), "track_key"]])
 
 
 def history_of(
