@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smallhours.identity import artist_key_in, artist_key_of, identify
-from smallhours.lake.older_lake import PREFIX
+from smallhours.lake.delta import PREFIX
 from smallhours.lake.store import prefix_of
 from smallhours.lake.tables import PREFIXES, TABLES
 from smallhours.vocabulary import Provenance, Signal

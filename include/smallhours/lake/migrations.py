@@ -1,7 +1,8 @@
 """The lake's format version, and the migrations that bring an older lake to it.
 
 The version is in the file `.format`. A lake that has tables but no such file is older than the
-versions: it is version 0. A lake of a newer version is refused.
+versions: it is version 0. A lake of a newer version is refused; pages and commands that write
+nothing read an older one as it is.
 
 A migration changes tables as a whole, from one version to the next. Its new files are written into
 `.migration` first, then the list of what to do with them, then they are copied to their places.
@@ -26,16 +27,16 @@ read.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from smallhours.errors import LakeError
-from smallhours.lake.delta import folder_of_delta
+from smallhours.lake.delta import PREFIX, folder_of_delta
 from smallhours.lake.files import Files
 from smallhours.lake.migration_steps import add_columns, fold_keys, merge_prefixes, sort_by_owner
-from smallhours.lake.older_lake import OlderLake
 from smallhours.lake.parquet import encode
 from smallhours.lake.partition import path_of
 from smallhours.lake.schema import PartitionValues, Table, conform
@@ -56,6 +57,22 @@ MIGRATIONS: tuple[Callable[[Mapping[str, pa.Table]], dict[str, pa.Table]], ...] 
     merge_prefixes,
     sort_by_owner,
 )
+
+
+class OlderLake(Lake):
+    """A lake of an older format: what is about an artist may lie in another of its files."""
+
+    def read(
+        self,
+        table: Table,
+        *,
+        columns: Sequence[str] | None = None,
+        where: Mapping[str, str | Sequence[str]] | None = None,
+        filters: pc.Expression | None = None,
+    ) -> pa.Table:
+        """Return the rows as `Lake.read` does, of all prefixes."""
+        where = {name: values for name, values in (where or {}).items() if name != PREFIX}
+        return super().read(table, columns=columns, where=where, filters=filters)
 
 
 def prepare(lake: Lake) -> None:
