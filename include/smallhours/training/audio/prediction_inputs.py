@@ -84,7 +84,7 @@ class PredictionInputs:
             f"models/{listener}/{NAME}/predicted.json",
         )
 
-    def changed(self, night: dt.date) -> "PredictionChanges":
+    def changed(self, night: dt.date) -> PredictionChanges:
         """Return where predictions have to be made again, and of what.
 
         Args:
