@@ -67,3 +67,23 @@ def test_a_file_that_cannot_be_written_gives_the_lines_to_paste(file: Path) -> N
     lines = caught.value.remedy.partition("\n\n")[2]
     assert tomllib.loads(lines)["listeners"]["me"]["playlist"] == {"size": 40}
     assert file.read_text(encoding="utf-8") == WRITTEN["sections"]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('favourite_artists = "Ride"', "favourite_artists`: write a list in square brackets, such"),
+        ('spotify = "nope"', "spotify`: write true or false"),
+        ("playlist.size = 12.5", "playlist.size`: write a whole number"),
+        ("playlist.name = 7", "playlist.name`: write a text in quotes"),
+        ("timezone = Europe/Dublin", 'a text stands in quotes, such as timezone = "Europe/Dublin"'),
+    ],
+)
+def test_a_value_of_another_kind_is_told_what_to_write(
+    line: str, told: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "smallhours.toml"
+    path.write_text(f"[listeners.me]\n{line}\n")
+    with pytest.raises(SettingsError) as refused:
+        load_settings(path)
+    assert told in str(refused.value)

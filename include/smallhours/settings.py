@@ -298,7 +298,10 @@ def load_settings(path: Path | None = None) -> Settings:
             remedy="Make sure that it is a file of yours.",
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}.", remedy="Correct it.") from None
+        raise SettingsError(
+            f"{path} is not valid TOML: {error}.",
+            remedy='Correct it; a text stands in quotes, such as timezone = "Europe/Dublin".',
+        ) from None
     return parse_settings(content, origin=str(path))
 
 
@@ -320,6 +323,24 @@ def parse_settings(content: Mapping[str, Any], *, origin: str) -> Settings:
     return settings
 
 
+# What to write where a value is of another kind; pydantic's own words are for programmers.
+_A_LIST = 'write a list in square brackets, such as ["one", "another"]'
+_YES_OR_NO, _WHOLE, _NUMBER = "write true or false", "write a whole number", "write a number"
+_ALLOWED = {
+    "bool_type": _YES_OR_NO,
+    "bool_parsing": _YES_OR_NO,
+    "tuple_type": _A_LIST,
+    "list_type": _A_LIST,
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "string_type": "write a text in quotes",
+    "dict_type": "write a table of its own, with its name in square brackets",
+}
+
+
 def _explain(problem: Any) -> str:
     """Return a pydantic problem as `the.key: what is wrong`, with the nearest known key."""
     location = _without_kind([str(part) for part in problem["loc"] if part != "[key]"])
@@ -331,7 +352,8 @@ def _explain(problem: Any) -> str:
     if problem["type"] == "missing":
         return f"`{key}` is missing"
     if problem["type"] != "extra_forbidden":
-        return f"`{key}`: {problem['msg'].removeprefix('Value error, ')}"
+        told = _ALLOWED.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+        return f"`{key}`: {told}"
     known = _known_keys(location[:-1])
     near = difflib.get_close_matches(location[-1], known, n=1)
     hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(sorted(known))}"

@@ -111,7 +111,7 @@ def test_an_emptied_field_is_the_default_again(browser: TestClient) -> None:
     ("key", "value", "says"),
     [
         (f"{PLAYLIST}.size", "0", "greater than or equal to 1"),
-        (f"{PLAYLIST}.size", "many", "valid integer"),
+        (f"{PLAYLIST}.size", "many", "write a whole number"),
         (f"{PLAYLIST}.arc", "sideways", "rise"),
         ("schedule.cron", "every night", "not a cron expression"),
         ("schedule.timezone", "Europe/Dublim", "did you mean"),
@@ -153,7 +153,7 @@ def test_a_preview_names_the_tracks_and_saves_nothing(
 
     assert status == 200
     assert "Size: 30 → 20" in page
-    assert "Of the list of 2026-11-02" in page
+    assert "A list for 2026-11-02 that is made now" in page
     assert settings_path().read_bytes() == before
     assert len(ranked_lake.listed()) == 30
 

@@ -263,7 +263,8 @@ def preview_changes(page_context: PageContext, changes: Mapping[Key, Any]) -> Pr
     before, after = lists_with(page_context.listener, page_context.lake, variants, of_night)
     new = [name for key, name in after.items() if key not in before]
     gone = [name for key, name in before.items() if key not in after]
-    sentence = f"Of the list of {night}, {len(new)} of {len(after)} tracks would be different."
+    # Both are made of what is known by now: the list that was written may be another.
+    sentence = f"A list for {night} that is made now would have {len(new)} other tracks."
     return Preview(told, sentence, new, gone)
 
 
