@@ -516,5 +516,5 @@ def test_an_earlier_night_does_not_replace_a_newer_list(publisher: PublishFixtur
 
 
 def test_a_night_without_a_choice_says_what_to_do(publisher: PublishFixture) -> None:
-    with pytest.raises(NotEnoughData, match="rank_candidates"):
+    with pytest.raises(NotEnoughData, match="write_playlist"):
         publisher.publish()

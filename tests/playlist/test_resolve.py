@@ -226,7 +226,7 @@ def test_what_was_found_before_the_quota_ended_is_kept(
 def test_a_night_that_was_not_ranked_says_what_to_do(
     ranked_lake: RankedLake, household: ServiceFixture
 ) -> None:
-    with pytest.raises(NotEnoughData, match="rank_candidates"):
+    with pytest.raises(NotEnoughData, match="write_playlist"):
         resolve(ranked_lake, household)
 
 

@@ -119,7 +119,7 @@ def test_a_save_that_fails_at_any_file_leaves_the_old_model_in_use(
 def test_a_truncated_file_is_refused_with_a_remedy(tmp_path: Path, registry: Registry) -> None:
     saved = registry.save(a_card(), {"model": b"weights"})
     (tmp_path / saved.folder / "model").write_bytes(b"weig")
-    with pytest.raises(UnreadableModel, match=r"damaged.*run train_models"):
+    with pytest.raises(UnreadableModel, match=r"damaged.*trigger the DAG train_models"):
         saved.read("model")
 
 

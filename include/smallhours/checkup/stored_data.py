@@ -76,7 +76,7 @@ def check_history(listener: str, lake: Lake, *, today: dt.date, zone: ZoneInfo) 
     where = {"listener": listener}
     played = lake.frame(PLAYS, columns=["played_at"], where=where)["played_at"]
     if played.empty:
-        return note(subject, "no plays yet", "Run sync_listening.")
+        return note(subject, "no plays yet", "Trigger the DAG sync_listening.")
     days = pd.Series(sorted(set(played.dt.tz_convert(zone).dt.date)))
     last = days.iloc[-1]
     told = f"{len(played):,} plays from {days.iloc[0]} to {last}"
@@ -84,7 +84,7 @@ def check_history(listener: str, lake: Lake, *, today: dt.date, zone: ZoneInfo) 
         return note(
             subject,
             f"{told}: nothing for {(today - last).days} days",
-            "See at Last.fm whether your player still scrobbles; run sync_listening.",
+            "See at Last.fm whether your player still scrobbles; trigger the DAG sync_listening.",
         )
     recent = days[days >= today - dt.timedelta(days=365)]
     silence = pd.to_datetime(recent).diff().max()
@@ -143,7 +143,9 @@ def _model(registry: Registry, owner: str, name: str, today: dt.date) -> Finding
         return bad(subject, error.what, error.remedy)
     trained = registry.last_trained(owner, name)
     if saved is None or trained is None:
-        return note(subject, "none yet", "Run train_models; its summary says what it lacks.")
+        return note(
+            subject, "none yet", "Trigger the DAG train_models; its summary says what it lacks."
+        )
     told = f"version {saved.version} is in use, the last was trained for {trained}"
     if name == taste.NAME and today - trained > MAX_TASTE_AGE:
         return note(subject, told, "See in Airflow why train_models does not run.")

@@ -118,7 +118,7 @@ def label_tracks(past: ListeningHistory, listener: str, *, night: Night) -> Labe
         raise NotEnoughData(
             f"{listener} has {len(likes)} liked tracks with tags ({len(evidence)} without regard "
             f"to tags); {MIN_LIKES} are the least to learn a taste from.",
-            remedy="Run sync_listening and refresh_catalog to their ends; if that is done, play "
+            remedy="Trigger the DAGs sync_listening and refresh_catalog; if they have ended, play "
             "or save some more music first.",
         )
     artists = {artist_key_in(key) for key in known}
@@ -129,7 +129,8 @@ def label_tracks(past: ListeningHistory, listener: str, *, night: Night) -> Labe
             f"Of {len(past.background)} tracks of unheard tags, {len(strange)} have tags and an "
             f"artist that {listener} never played, and {len(pool)} share no tag with what "
             f"{listener} likes; {MIN_DISLIKES} are the least to tell likes from.",
-            remedy="Raise `catalog.foreign_tags` in smallhours.toml and run refresh_catalog.",
+            remedy="Raise `catalog.foreign_tags` in smallhours.toml, then trigger the DAG "
+            "refresh_catalog.",
         )
     most = max(MIN_DISLIKE_LIMIT, round(len(likes) * DISLIKES_PER_LIKE))
     if len(pool) > most:

@@ -128,7 +128,7 @@ def raise_unreadable(where: str, why: str) -> NoReturn:
     """Raise UnreadableModel with the remedy: train anew."""
     raise UnreadableModel(
         f"The model at {where} was not loaded: {why}.",
-        remedy="The next night learns a new one; for one at once, run train_models.",
+        remedy="The next night learns a new one; for one at once, trigger the DAG train_models.",
     )
 
 

@@ -74,7 +74,7 @@ def resolve_tracks(
     if rows.empty:
         raise NotEnoughData(
             f"No tracks were chosen for the night of {night.date}.",
-            remedy="Run rank_candidates for this night first.",
+            remedy="Trigger the DAG write_playlist for this night.",
         )
     named = rows[rows["position"].notna() | (rows["why_not"] == RESERVE)]
     deferred = DeferredQuestions(lake, listener, spotify.service, night.date)

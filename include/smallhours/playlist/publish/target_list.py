@@ -90,7 +90,7 @@ def read_target_list(
     if rows.empty:
         raise NotEnoughData(
             f"No tracks were chosen for the night of {night.date}.",
-            remedy="Run rank_candidates and resolve_tracks for this night first.",
+            remedy="Trigger the DAG write_playlist for this night.",
         )
     rows = rows[rows["intent"] == intent]
     chosen = rows[rows["position"].notna()].sort_values("position")

@@ -194,17 +194,17 @@ def _not_enough(listener: str, evidence: Evidence, refusals: Collection[str]) ->
         remedy = (
             "Name some artists that you like (`favourite_artists`, on the page Settings), play "
             "some music with scrobbling on, save or love a few tracks, or import your Spotify "
-            "export; then run sync_listening and refresh_catalog."
+            "export. The next night reads it, or “Make tonight's list now” on the page Tonight."
         )
     else:
         lacking = f"There are no candidates for {listener}."
         remedy = (
-            "Run sync_listening and refresh_catalog first; they need some listening history to "
-            "start from."
+            "Trigger the DAGs sync_listening and refresh_catalog first; they need some listening "
+            "history to start from."
         )
     if refusals:
         lacking = " ".join([lacking, *refusals])
-        remedy = "Put that right, then run sync_listening and refresh_catalog again."
+        remedy = "Put that right, then trigger the DAGs sync_listening and refresh_catalog again."
     return NotEnoughData(lacking, remedy=remedy)
 
 

@@ -289,7 +289,7 @@ def fit_taste_model(past: ListeningHistory, rows: TrainingRows) -> TasteModel:
         raise NotEnoughData(
             f"{len(rows.y) - likes} tracks that are not liked have tags; {MIN_NEGATIVES} are "
             "the least to tell likes from.",
-            remedy="Run refresh_catalog: it brings tracks that were not heard yet.",
+            remedy="Trigger the DAG refresh_catalog: it brings tracks that were not heard yet.",
         )
     from smallhours.training.taste.classifier import TasteClassifier
 
