@@ -159,6 +159,7 @@ def table(person: Terminal, name: str) -> list[dict[str, object]]:
 def test_logins_before_the_first_start_are_encrypted_and_private(person: Terminal) -> None:
     code, shown = person.run("login", "lastfm", answers=f"{KEY}\n")
     assert code == 0, shown
+    assert "[info" not in shown.lower(), shown  # the database is made without a word
     log_in_to_spotify(person)
     code, shown = person.run("sync-scrobbles")
     assert code == 0, shown

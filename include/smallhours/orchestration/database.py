@@ -224,9 +224,15 @@ def has_database() -> bool:
 
 def make_database() -> None:
     """Create the database if there is none: a first login may come before the first start."""
-    if not has_database():
+    if has_database():
+        return
+    # Its steps are of no use to the person who gives a key.
+    logging.disable(logging.INFO)
+    try:
         with contextlib.redirect_stdout(io.StringIO()):
             upgradedb()
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def database_engine() -> Engine:
