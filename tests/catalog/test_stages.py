@@ -214,7 +214,7 @@ def test_the_budget_limits_a_night_and_the_next_goes_on(
     assert left > 0
     # How long it still takes is said before the first call, and after the last.
     nights = math.ceil((left + 200) / 200)
-    assert any(f"200 tonight, in about 1 minutes; {nights} nights" in m for m in caplog.messages)
+    assert any(f"200 tonight, in about 1 min; {nights} nights" in m for m in caplog.messages)
     assert first["nights_to_go"] == nights - 1
     assert first["minutes_to_go"] == 1
     second = refresh(home)["tags"]

@@ -228,8 +228,7 @@ def _ask_lastfm_tags(
     due = len(artists_due) + len(tracks_due)
     asked = len(artists) + len(tracks)
     LOG.info(
-        "Tags of %d artists and %d tracks are due: %d tonight, in about %d minutes; %d nights "
-        "for all",
+        "Tags of %d artists and %d tracks are due: %d tonight, in about %d min; %d nights for all",
         len(artists_due), len(tracks_due), asked, _minutes(asked, settings),
         math.ceil(due / budget),
     )  # fmt: skip

@@ -129,8 +129,7 @@ def label_tracks(past: ListeningHistory, listener: str, *, night: Night) -> Labe
             f"Of {len(past.background)} tracks of unheard tags, {len(strange)} have tags and an "
             f"artist that {listener} never played, and {len(pool)} share no tag with what "
             f"{listener} likes; {MIN_DISLIKES} are the least to tell likes from.",
-            remedy="Raise `catalog.foreign_tags` in smallhours.toml, then trigger the DAG "
-            "refresh_catalog.",
+            remedy="Raise `catalog.foreign_tags` in smallhours.toml and run the next night.",
         )
     most = max(MIN_DISLIKE_LIMIT, round(len(likes) * DISLIKES_PER_LIKE))
     if len(pool) > most:
