@@ -88,7 +88,7 @@ def refresh_names(lake: Lake, own: Path | None = None) -> Summary:
     tags = sorted(tag for tag in pc.unique(every).to_pylist() if tag)
     if not tags:
         return {"tags": 0, "names": 0, "variants": 0, "stopped": 0}
-    variants = measure_variants(_named(artist_tags, {tag: rules.name(tag) for tag in tags}))
+    variants = measure_variants(carried_names(artist_tags, {tag: rules.name(tag) for tag in tags}))
     pipeline = TagPipeline(rules.rules, variants)
     rows = pd.DataFrame([(tag, *pipeline.explain(tag)) for tag in tags], columns=_COLUMNS)
     lake.replace(TAG_NAMES, rows.assign(prefix=rows["tag"].map(prefix_of)), partition={})
@@ -100,17 +100,31 @@ def refresh_names(lake: Lake, own: Path | None = None) -> Summary:
     }
 
 
-def _named(artist_tags: pa.Table, by_rule: Mapping[str, str]) -> pd.DataFrame:
-    """Return who carries which name, with numbers for both: a large lake has a million rows."""
+def carried_names(artist_tags: pa.Table, named: Mapping[str, str]) -> pd.DataFrame:
+    """Return who carries which name: `artist_key` and `tag`, both categories.
+
+    A large lake has a million rows, and numbers compare faster than texts.
+
+    Args:
+        artist_tags: `artist_key` and `tag`.
+        named: Tags with their names; one that is missing has the empty name.
+    """
     artist, tag = (
         artist_tags[each].combine_chunks().dictionary_encode() for each in ("artist_key", "tag")
     )
-    named = [by_rule.get(each, "") for each in tag.dictionary.to_pylist()]
-    names = sorted(set(named))
-    place = {name: at for at, name in enumerate(names)}
-    codes = np.array([place[name] for name in named], dtype=np.int64)[tag.indices.to_numpy()]
-    carried = pd.Categorical.from_codes(codes, pd.Index(names))
-    return pd.DataFrame({"artist_key": artist.indices.to_numpy(), "tag": carried})
+    name, names = pd.factorize(
+        np.array([named.get(each, "") for each in tag.dictionary.to_pylist()], dtype=object),
+        sort=True,
+    )
+    artists = pd.Index(artist.dictionary.to_pylist(), dtype="str")
+    return pd.DataFrame(
+        {
+            "artist_key": pd.Categorical.from_codes(artist.indices.to_numpy(), artists),
+            "tag": pd.Categorical.from_codes(
+                name[tag.indices.to_numpy()], pd.Index(names, dtype="str")
+            ),
+        }
+    )
 
 
 def namer(lake: Lake) -> Callable[[str], str]:
@@ -138,8 +152,7 @@ def measure_variants(tags: pd.DataFrame) -> dict[str, str]:
     """Return variants with the names that they are variants of.
 
     Args:
-        tags: `artist_key`, or a number of the artist, and `tag`: the names (after the aliases)
-            that artists carry.
+        tags: `artist_key` and `tag`: the names (after the aliases) that artists carry.
 
     Returns:
         No value is a key: one look-up is enough.

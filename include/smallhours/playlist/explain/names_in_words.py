@@ -18,12 +18,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from smallhours.catalog.normalisation import bare_name, default_pipeline, is_own_name
-from smallhours.catalog.tag_names import names_of
+from smallhours.catalog.tag_names import carried_names, names_of
 from smallhours.identity import SEPARATOR
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS
@@ -146,19 +144,11 @@ class NameableTags:
         """Choose the names from the tags of all artists in the lake."""
         told = (pc.field("count") > 0) & (pc.field("tag") != "")
         rows = lake.read(ARTIST_TAGS, columns=["artist_key", "tag"], filters=told)
-        artist, artists = _numbered(rows["artist_key"])
-        tag, tags = _numbered(rows["tag"])
-        named = names_of(lake, tags)
-        names = sorted({name for name in named.values() if name})
-        place = {name: at for at, name in enumerate(names)}
-        name = np.array([place.get(named[each], -1) for each in tags], dtype=np.int64)[tag]
+        carried = carried_names(rows, names_of(lake, rows["tag"].unique().to_pylist()))
         # Two spellings of one name, or two sources of one tag, count once for an artist.
-        pairs = np.unique((artist * len(names) + name)[name >= 0])
-        counts = np.bincount(pairs % max(len(names), 1), minlength=len(names))
-        having = np.unique(pairs // max(len(names), 1))
-        return cls.of(
-            dict(zip(names, counts.tolist(), strict=True)), [artists[at] for at in having.tolist()]
-        )
+        carried = carried[carried["tag"] != ""].drop_duplicates()
+        use = {str(name): int(n) for name, n in carried["tag"].value_counts().items() if n}
+        return cls.of(use, carried["artist_key"].unique())
 
     def describes(self, name: str, track_key: str) -> bool:
         """Return whether a name may be told of a track: it is not its artist's name or its title.
@@ -169,12 +159,6 @@ class NameableTags:
         """
         artist, _, rest = track_key.partition(SEPARATOR)
         return name in self.names and not is_own_name(name, artist, rest.split(SEPARATOR)[0])
-
-
-def _numbered(texts: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
-    """Return the number of each text, from 0, and the texts by number."""
-    coded = texts.combine_chunks().dictionary_encode()
-    return coded.indices.to_numpy().astype(np.int64), coded.dictionary.to_pylist()
 
 
 @lru_cache(maxsize=1)
