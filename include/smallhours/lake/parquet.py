@@ -40,6 +40,10 @@ REBUILT_BY: Mapping[str, str] = {
     "deferred_questions": "nothing is needed: the next night asks every question again",
 }
 
+# A column's texts are stored once each, also where they are many: a reader of dictionaries takes
+# half as long again for a column whose later pages hold texts.
+MAX_DICTIONARY_BYTES = 1 << 26
+
 _NUMBERS = {
     MOMENT: "DELTA_BINARY_PACKED",
     REAL: "BYTE_STREAM_SPLIT",
@@ -86,6 +90,7 @@ def encode(rows: pa.Table, *, about: Mapping[str, str] | None = None) -> bytes:
         compression="zstd",
         compression_level=9,
         use_dictionary=others,
+        dictionary_pagesize_limit=MAX_DICTIONARY_BYTES,
         column_encoding=numbers,
         write_statistics=True,
         write_page_checksum=True,
