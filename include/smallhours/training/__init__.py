@@ -47,12 +47,18 @@ def evaluate_ranking(run: "RunContext") -> Summary:
 
 def train_audio_features(run: "RunContext") -> Summary:
     """Learn audio features from tags, where features are known."""
-    from smallhours.training.audio import stages
+    from smallhours.training.audio import NAME
+    from smallhours.training.new_evidence import run_if_new
 
-    with run.lake.files.lock("training/audio_features"):  # all listeners' runs share the model
+    def learn() -> Summary:
+        from smallhours.training.audio import stages
+
         return stages.train_audio_features(
             run.listener, run.lake, settings=run.settings, night=run.night
         )
+
+    with run.lake.files.lock("training/audio_features"):  # all listeners' runs share the model
+        return run_if_new(run, NAME, learn, measured=True)
 
 
 def predict_audio_features(run: "RunContext") -> Summary:
