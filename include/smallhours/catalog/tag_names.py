@@ -55,6 +55,9 @@ MIN_TYPO_LENGTH = 7
 ALIKE_CONTAINED, ALIKE_SIMILARITY = 0.3, 0.8
 TYPO_CONTAINED, TYPO_SIMILARITY = 0.5, 0.9
 
+# Variants are measured on no more artists: what is common to 10,000 is common to the others.
+MAX_ARTISTS = 10_000
+
 Pair = tuple[str, str]
 
 
@@ -75,9 +78,7 @@ def refresh_names(lake: Lake, own: Path | None = None) -> Summary:
         SettingsError: when the folder or a line in it is wrong.
     """
     rules = TagPipeline(read_rules(own))
-    artist_tags = lake.read(
-        ARTIST_TAGS, columns=["artist_key", "tag"], filters=pc.field("count") > 0
-    )
+    artist_tags = _sampled_artist_tags(lake)
     every = pa.chunked_array(
         [
             *lake.read(TRACK_TAGS, columns=["tag"])["tag"].chunks,
@@ -98,6 +99,26 @@ def refresh_names(lake: Lake, own: Path | None = None) -> Summary:
         "variants": len(variants),
         "stopped": int((rows["name"] == "").sum()),
     }
+
+
+def _sampled_artist_tags(lake: Lake) -> pa.Table:
+    """Return `artist_key` and `tag` of all artists, or of some MAX_ARTISTS in a large lake.
+
+    A prefix holds a random share of the artists, so that the first one tells how many are enough.
+    """
+
+    def read(prefixes: list[str]) -> pa.Table:
+        return lake.read(
+            ARTIST_TAGS,
+            columns=["artist_key", "tag"],
+            where={"prefix": prefixes},
+            filters=pc.field("count") > 0,
+        )
+
+    prefixes = [each["prefix"] for each in lake.partitions(ARTIST_TAGS)]
+    first = read(prefixes[:1])
+    artists = max(1, pc.count_distinct(first["artist_key"]).as_py())
+    return pa.concat_tables([first, read(prefixes[1 : max(1, round(MAX_ARTISTS / artists))])])
 
 
 def carried_names(artist_tags: pa.Table, named: Mapping[str, str]) -> pd.DataFrame:
