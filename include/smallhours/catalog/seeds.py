@@ -31,7 +31,7 @@ from smallhours.catalog.tracks import named_rows
 from smallhours.identity import artist_key_in, is_artist
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.schema import Table
-from smallhours.lake.store import Lake, among
+from smallhours.lake.store import Lake, among, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, SIMILAR, TRACK_TAGS, TRACKS
 from smallhours.nights import Night
 from smallhours.settings import CatalogSettings, Settings
@@ -161,7 +161,12 @@ def unanswered(
 ) -> Sequence[Seed]:
     """Return the seeds without a recent answer of a source."""
     ours = (pc.field("source") == source) & among("seed_key", (seed.key for seed in seeds))
-    answered = lake.frame(SIMILAR, columns=["kind", "seed_key", "fetched_at"], filters=ours)
+    answered = lake.frame(
+        SIMILAR,
+        columns=["kind", "seed_key", "fetched_at"],
+        where={"prefix": sorted({prefix_of(seed.owner) for seed in seeds})},
+        filters=ours,
+    )
     oldest_fresh = night.date - dt.timedelta(days=settings.catalog.fresh_days)
     fresh = answered[answered["fetched_at"] >= oldest_fresh]
     known = set(zip(fresh["kind"], fresh["seed_key"], strict=True))

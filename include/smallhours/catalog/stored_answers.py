@@ -86,6 +86,11 @@ class Seed:
     artist: str
     title: str = ""
 
+    @property
+    def owner(self) -> str:
+        """The artist, or the tag, by whose prefix the answers are stored."""
+        return artist_key_in(self.key) if self.kind == "track" else self.key
+
     def __str__(self) -> str:
         """Return the question about it, in words."""
         name = " – ".join(filter(None, (self.artist, self.title))) or self.key
@@ -134,8 +139,7 @@ def store_neighbours(
 
 
 def _rows(seed: Seed, neighbours: Sequence[Neighbour]) -> list[dict[str, object]]:
-    owner = artist_key_in(seed.key) if seed.kind == "track" else seed.key
-    base = {"kind": seed.kind, "seed_key": seed.key, "prefix": prefix_of(owner)}
+    base = {"kind": seed.kind, "seed_key": seed.key, "prefix": prefix_of(seed.owner)}
     if not neighbours:
         return [{**base, "neighbour_key": NO_NEIGHBOUR, "artist": "", "title": "", "mbid": None,
                  "match": 0.0, "rank": 0, "listeners": None}]  # fmt: skip

@@ -22,7 +22,7 @@ from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.parquet import with_partition
-from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.store import Lake, among, prefix_of
 from smallhours.lake.tables import LIBRARY, PLAYS, TRACKS
 from smallhours.listening.edits import read_edits, wrong_songs
 from smallhours.nights import Night
@@ -253,9 +253,8 @@ def _settled(chosen: pd.DataFrame, found: Sequence[str], refused: dict[str, str]
 
 def _read_tracks(lake: Lake, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
     prefixes = sorted({prefix_of(artist_key_in(key)) for key in keys})
-    rows = lake.read(TRACKS, where={"prefix": prefixes}).to_pylist()
-    wanted = set(keys)
-    return {row["track_key"]: row for row in rows if row["track_key"] in wanted}
+    rows = lake.read(TRACKS, where={"prefix": prefixes}, filters=among("track_key", keys))
+    return {row["track_key"]: row for row in rows.to_pylist()}
 
 
 def _without_unplayable(

@@ -113,6 +113,7 @@ class Evidence:
         nameable: The tags that a reason may name.
         artist_lists: The lists of similar artists that say something of them: `seed_key`,
             `neighbour_key`, `match`, `rank`.
+        known_by: How many listeners know each track of the catalog, by key; null where unknown.
     """
 
     votes: pd.DataFrame
@@ -127,6 +128,7 @@ class Evidence:
     too_often: Mapping[str, dt.date] = field(default_factory=dict)
     nameable: NameableTags = NO_TAGS
     artist_lists: pd.DataFrame = field(default_factory=no_lists)
+    known_by: "pd.Series[float]" = field(default_factory=lambda: pd.Series(dtype=float))
 
     def recent_plays(self, night: Night) -> "pd.Series[float]":
         """Return the number of plays of each track in the last 90 days, by key."""
@@ -161,10 +163,9 @@ def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = F
     votes = votes.astype(dict.fromkeys(["track_key", "route", "seed_key"], "category"))
     candidates = set(votes["track_key"].cat.categories)
     wanted = candidates | set(history.tracks.index) if familiar else candidates
-    told = lake.frame(TRACKS, columns=["track_key", "listeners"])
-    known_by = told.drop_duplicates("track_key").set_index("track_key")["listeners"]
-    listeners = complete_listeners(lake, known_by)
-    tracks = tracks.assign(listeners=listeners.loc[tracks["track_key"]].to_numpy())
+    told = lake.frame(TRACKS, columns=["track_key", "listeners"]).drop_duplicates("track_key")
+    known_by = complete_listeners(lake, told.set_index("track_key")["listeners"])
+    tracks = tracks.assign(listeners=known_by.loc[tracks["track_key"]].to_numpy())
     tracks = tracks[_among(tracks["track_key"], wanted)].set_index("track_key").sort_index()
     return Evidence(
         votes=votes,
@@ -181,6 +182,7 @@ def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = F
         artist_lists=read_artist_lists(
             lake, {artist_key_in(key) for key in (*tracks.index, *history.tracks.index)}
         ),
+        known_by=known_by,
     )
 
 

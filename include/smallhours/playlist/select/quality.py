@@ -22,11 +22,9 @@ import numpy as np
 import pandas as pd
 
 from smallhours.catalog.seeds import EVIDENCE, OLD_SHARE
-from smallhours.catalog.stored_answers import complete_listeners
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import METRICS, PLAYLISTS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import TRACKS
 from smallhours.playlist.publish.target_list import RECALL
 from smallhours.playlist.rank.scores import ListenerContext
 from smallhours.playlist.select.nightly_list import NightlyList
@@ -94,7 +92,6 @@ class Quality:
         nightly_list: NightlyList,
         listener_context: ListenerContext,
         *,
-        known_by: "pd.Series[float]",
         earlier: Sequence[Sequence[str]],
     ) -> "Quality":
         """Measure a list.
@@ -102,11 +99,11 @@ class Quality:
         Args:
             nightly_list: The list.
             listener_context: All that is known.
-            known_by: How many listeners know each track of the catalog, by key; null where unknown.
             earlier: The track keys of the lists before it, the newest first.
         """
         slots = list(nightly_list.draft.slots)
         usual = listener_context.evidence.history.tracks.index
+        known_by = listener_context.evidence.known_by
         share = known_by.clip(lower=1) / known_by.max()
         percentile = known_by.rank(pct=True)
         return cls(
@@ -166,15 +163,12 @@ def measure_quality(
     """Measure the main list of a night.
 
     Args:
-        lake: Holds how well known tracks are, and the earlier lists.
+        lake: Holds the earlier lists.
         listener: Whose.
         nightly_list: The list.
         listener_context: All that is known.
         before: The night; its own list, and later ones, are not earlier ones.
     """
-    rows = lake.frame(TRACKS, columns=["track_key", "listeners"])
-    told = rows.drop_duplicates("track_key").set_index("track_key")["listeners"]
-    known_by = complete_listeners(lake, told)
     ledger = lake.frame(
         PLAYLISTS,
         columns=["night", "intent", "outcome", "track_keys"],
@@ -184,7 +178,7 @@ def measure_quality(
     shown = shown[shown["night"] < before].sort_values("night", ascending=False)
     shown = shown.drop_duplicates("night")
     earlier = [list(keys) for keys in shown["track_keys"].head(max(LISTS_BACK))]
-    return Quality.of(nightly_list, listener_context, known_by=known_by, earlier=earlier)
+    return Quality.of(nightly_list, listener_context, earlier=earlier)
 
 
 def _told(text: str, value: float) -> str:

@@ -131,7 +131,7 @@ def measured_rows(
 def read_lengths(lake: Lake, track_keys: Sequence[str], sources: Iterable[str]) -> Floats:
     """Return the lengths of tracks, (n,) in milliseconds, as `lengths_of` does."""
     prefixes = sorted({prefix_of(artist_key_in(key)) for key in track_keys})
-    lengths = pc.field("feature") == "duration_ms"
+    lengths = (pc.field("feature") == "duration_ms") & among("track_key", track_keys)
     return lengths_of(_features(lake, prefixes, lengths), track_keys, sources)
 
 
