@@ -55,7 +55,7 @@ MIN_TYPO_LENGTH = 7
 ALIKE_CONTAINED, ALIKE_SIMILARITY = 0.3, 0.8
 TYPO_CONTAINED, TYPO_SIMILARITY = 0.5, 0.9
 
-# Variants are measured on no more artists: what is common to 10,000 is common to the others.
+# The use of names is measured on no more artists: what is common to 10,000 is common to the others.
 MAX_ARTISTS = 10_000
 
 Pair = tuple[str, str]
@@ -78,7 +78,7 @@ def refresh_names(lake: Lake, own: Path | None = None) -> Summary:
         SettingsError: when the folder or a line in it is wrong.
     """
     rules = TagPipeline(read_rules(own))
-    artist_tags = _sampled_artist_tags(lake)
+    artist_tags = sampled_artist_tags(lake)
     every = pa.chunked_array(
         [
             *lake.read(TRACK_TAGS, columns=["tag"])["tag"].chunks,
@@ -101,7 +101,7 @@ def refresh_names(lake: Lake, own: Path | None = None) -> Summary:
     }
 
 
-def _sampled_artist_tags(lake: Lake) -> pa.Table:
+def sampled_artist_tags(lake: Lake) -> pa.Table:
     """Return `artist_key` and `tag` of all artists, or of some MAX_ARTISTS in a large lake.
 
     A prefix holds a random share of the artists, so that the first one tells how many are enough.
@@ -112,7 +112,7 @@ def _sampled_artist_tags(lake: Lake) -> pa.Table:
             ARTIST_TAGS,
             columns=["artist_key", "tag"],
             where={"prefix": prefixes},
-            filters=pc.field("count") > 0,
+            filters=(pc.field("count") > 0) & (pc.field("tag") != ""),
         )
 
     prefixes = [each["prefix"] for each in lake.partitions(ARTIST_TAGS)]

@@ -3,7 +3,7 @@
 A reason may name the tags that enough artists have for a stranger to know them. Many tags are one
 person's: "songs to download later", "recos", somebody's name. So a name may be told where it is
 
-* on three artists in a hundred, or on a hundred, and not on just a few: "happy"; or
+* on three artists in a hundred, or on a hundred of ten thousand, and not on just a few: "happy"; or
 * on more than a few artists, and made of the words of such names and of those that the aliases
   know: "shoegaze", "swedish death metal".
 
@@ -18,13 +18,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
 
-import pyarrow.compute as pc
-
 from smallhours.catalog.normalisation import bare_name, default_pipeline, is_own_name
-from smallhours.catalog.tag_names import carried_names, names_of
+from smallhours.catalog.tag_names import carried_names, names_of, sampled_artist_tags
 from smallhours.identity import SEPARATOR
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import ARTIST_TAGS
 
 _NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -141,9 +138,8 @@ class NameableTags:
 
     @classmethod
     def read(cls, lake: Lake) -> Self:
-        """Choose the names from the tags of all artists in the lake."""
-        told = (pc.field("count") > 0) & (pc.field("tag") != "")
-        rows = lake.read(ARTIST_TAGS, columns=["artist_key", "tag"], filters=told)
+        """Choose the names from the tags of the artists in the lake, in a large one of some."""
+        rows = sampled_artist_tags(lake)
         carried = carried_names(rows, names_of(lake, rows["tag"].unique().to_pylist()))
         # Two spellings of one name, or two sources of one tag, count once for an artist.
         carried = carried[carried["tag"] != ""].drop_duplicates()
