@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from smallhours.catalog.candidates import Weights, gather, weights_of
+from smallhours.catalog.candidates import Weights, artist_weights, gather, weights_of
 from smallhours.catalog.normalisation import default_pipeline
 from smallhours.catalog.stored_answers import (
     Seed,
@@ -66,22 +66,26 @@ def askable_names(lake: Lake, tracks: Iterable[str], artists: Iterable[str] = ()
     """
     owners = {*artists, *map(artist_key_in, tracks)}
     columns = ["track_key", "artist_key", "artist", "title"]
-    rows = lake.frame(TRACKS, columns=columns, filters=among("artist_key", owners))
+    rows = lake.frame(
+        TRACKS,
+        columns=columns,
+        where={"prefix": sorted(set(map(prefix_of, owners)))},
+        filters=among("artist_key", owners),
+    )
     return named_rows(rows[rows["artist_key"].map(is_artist).astype(bool)])
 
 
 def heard_artists(
-    listener: str, lake: Lake, heard: pd.Series, *, settings: Settings, night: Night
+    lake: Lake, heard: pd.Series, *, settings: Settings, night: Night
 ) -> list[tuple[str, str]]:
     """Return the artists that the listener heard and whose tags are due, as (key, name).
 
     The tags of all that was heard come first: which tags the listener likes, and which never
     occur, decides what else is worth asking.
     """
-    weights = weights_of(lake, listener, night=night, tracks=heard)
-    names = askable_names(lake, (), weights.artists.index)
+    due = due_for_lastfm(lake, ARTIST_TAGS, "artist_key", artist_weights(heard), settings, night)
+    names = askable_names(lake, (), due)
     by_artist = names.groupby("artist_key")["artist"].first()
-    due = due_for_lastfm(lake, ARTIST_TAGS, "artist_key", weights.artists, settings, night)
     named = [(key, by_artist[key]) for key in due if key in by_artist.index]
     return named[: settings.catalog.lastfm_calls_per_night]
 

@@ -92,7 +92,7 @@ def fetch_neighbours(
         with aside.asking(lastfm) as open_to_us:
             if open_to_us:
                 about = artist_tags(lake, lastfm, night=night.date)
-                artists = heard_artists(listener, lake, heard, settings=settings, night=night)
+                artists = heard_artists(lake, heard, settings=settings, night=night)
                 fetch_due(
                     artists,
                     about,

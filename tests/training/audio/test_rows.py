@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import PREDICTED_FEATURES
+from smallhours.lake.tables import AUDIO_FEATURES, PREDICTED_FEATURES
 from smallhours.training.audio.measured_tracks import (
     OTHER_FEATURES,
     measured_by_anyone,
@@ -78,7 +78,7 @@ def test_measured_means_all_five_by_anyone_but_ourselves(lake: Lake) -> None:
     add_features(lake, {ALISON: LOW}, source="spotify")
     add_features(lake, {SOUVLAKI: LOW}, source="predicted")
     add_features(lake, {"slowdive · 40 days": [0.1, 0.1, None, 0.1, 0.1]})
-    flags = measured_by_anyone(lake)[list(PREDICTED_FEATURES)]
+    flags = measured_by_anyone(lake.frame(AUDIO_FEATURES))[list(PREDICTED_FEATURES)]
     assert set(flags.index[flags.all(axis=1)]) == {ALISON}
 
 

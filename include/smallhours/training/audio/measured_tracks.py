@@ -10,11 +10,10 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow.compute as pc
 
 from smallhours.catalog.features import features_by_track, most_reliable
 from smallhours.identity import artist_key_in
-from smallhours.lake.store import Lake, among, prefix_of
+from smallhours.lake.store import Lake, among
 from smallhours.lake.tables import AUDIO_FEATURES, FEATURES, PREDICTED_FEATURES
 from smallhours.training.tags import Counts, load_tags
 from smallhours.vocabulary import LENGTH_SOURCES, Provenance
@@ -109,7 +108,11 @@ def measured_rows(
         without: Sources of tags that are not to be learned from.
     """
     order = list(sources)
-    stored = _features(lake, None, pc.field("source").isin([*order, *LENGTH_SOURCES]))
+    stored = lake.frame(
+        AUDIO_FEATURES,
+        columns=["track_key", "source", "feature", "value"],
+        filters=among("source", [*order, *LENGTH_SOURCES]),
+    )
     rows = features_by_track(stored, order)
     whole = rows.dropna(subset=list(PREDICTED_FEATURES))
     tags = load_tags(lake, whole.index, normalised=True, without=without)
@@ -128,13 +131,6 @@ def measured_rows(
     )
 
 
-def read_lengths(lake: Lake, track_keys: Sequence[str], sources: Iterable[str]) -> Floats:
-    """Return the lengths of tracks, (n,) in milliseconds, as `lengths_of` does."""
-    prefixes = sorted({prefix_of(artist_key_in(key)) for key in track_keys})
-    lengths = (pc.field("feature") == "duration_ms") & among("track_key", track_keys)
-    return lengths_of(_features(lake, prefixes, lengths), track_keys, sources)
-
-
 def lengths_of(stored: pd.DataFrame, track_keys: Sequence[str], sources: Iterable[str]) -> Floats:
     """Return the lengths of tracks, (n,) in milliseconds, NaN where none may be learned from.
 
@@ -151,36 +147,18 @@ def lengths_of(stored: pd.DataFrame, track_keys: Sequence[str], sources: Iterabl
     return np.asarray(found.where(plausible), dtype=np.float64)
 
 
-def measured_by_anyone(
-    lake: Lake, prefixes: Sequence[str] | None = None, track_keys: Sequence[str] | None = None
-) -> pd.DataFrame:
+def measured_by_anyone(stored: pd.DataFrame) -> pd.DataFrame:
     """Return which features any source measured, also those that may not be learned from.
 
     Args:
-        lake: The lake.
-        prefixes: The partitions to look at; None for all.
-        track_keys: The tracks; None for all.
+        stored: `track_key`, `source`, `feature` and `value` of `audio_features`.
 
     Returns:
         Flags by track key, a column for each of FEATURES.
     """
     asked = [source for source in Provenance if source != Provenance.PREDICTED]
-    wanted = pc.field("source").isin(asked)
-    if track_keys is not None:
-        wanted &= among("track_key", track_keys)
-    rows = _features(lake, prefixes, wanted)
-    return features_by_track(rows, asked)[list(FEATURES)].notna()
-
-
-def _features(
-    lake: Lake, prefixes: Sequence[str] | None, filters: pc.Expression | None
-) -> pd.DataFrame:
-    return lake.frame(
-        AUDIO_FEATURES,
-        columns=["track_key", "source", "feature", "value"],
-        where=None if prefixes is None else {"prefix": prefixes},
-        filters=filters,
-    )
+    measured = stored[stored["source"].isin(asked)]
+    return features_by_track(measured, asked)[list(FEATURES)].notna()
 
 
 def _plausible(others: pd.DataFrame) -> Floats:

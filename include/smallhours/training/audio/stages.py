@@ -31,9 +31,9 @@ from smallhours.summary import Summary
 from smallhours.training.audio import NAME as MODEL
 from smallhours.training.audio.measured_tracks import (
     AudioRows,
+    lengths_of,
     measured_by_anyone,
     measured_rows,
-    read_lengths,
 )
 from smallhours.training.audio.prediction_inputs import PredictionChanges, PredictionInputs
 from smallhours.training.audio.saved import Unchanged, earlier_training
@@ -208,27 +208,33 @@ class Predicting:
         tags = load_tags(self.lake, lacking, normalised=True)
         tagged = [key for key in lacking if tags.of(key)]
         prefixes = sorted({_prefix(key) for key in tagged})
-        stored = _stored(self.lake, prefixes, tagged)
+        told = self.lake.frame(
+            AUDIO_FEATURES,
+            columns=["track_key", "source", "feature", "value", "low", "high", "model"],
+            where={"prefix": prefixes},
+            filters=among("track_key", tagged),
+        )
         if not tagged:
-            return 0, stored.assign(prefix="")
+            return 0, told.assign(prefix="")
         model = self.predictor.model
         artists = [artist_key_in(key) for key in tagged]
         ends = model.predict(
             [tags.own.get(key, {}) for key in tagged],
             [tags.artist.get(key, {}) for key in artists],
             artists,
-            read_lengths(self.lake, tagged, self.settings.training.sources),
+            lengths_of(told, tagged, self.settings.training.sources),
         )
         rows = _rows(tagged, self.predictor, ends)
-        flags = measured_by_anyone(self.lake, prefixes, tagged)
-        known = flags.reindex(index=tagged, columns=list(model.features), fill_value=False)
+        known = measured_by_anyone(told).reindex(
+            index=tagged, columns=list(model.features), fill_value=False
+        )
         rows = rows[~known.to_numpy(dtype=bool).ravel()]
         rows = rows.assign(
             source=Provenance.PREDICTED,
             model=self.predictor.version,
             fetched_at=self.night.date,
         )
-        return len(tagged), _changed(stored, rows)
+        return len(tagged), _changed(told[told["source"] == Provenance.PREDICTED], rows)
 
     def news(self, prefix: str) -> FetchedNews:
         """Return what was fetched in a partition since the last prediction."""
@@ -355,15 +361,6 @@ def _candidates(lake: Lake, listener: str) -> set[str]:
 
 def _prefix(track_key: str) -> str:
     return prefix_of(artist_key_in(track_key))
-
-
-def _stored(lake: Lake, prefixes: list[str], tracks: list[str]) -> Frame:
-    return lake.frame(
-        AUDIO_FEATURES,
-        columns=["track_key", "feature", "value", "low", "high", "model"],
-        where={"prefix": prefixes},
-        filters=(pc.field("source") == Provenance.PREDICTED) & among("track_key", tracks),
-    )
 
 
 def _rows(keys: list[str], predictor: "AudioPredictor", ends: tuple[np.ndarray, ...]) -> Frame:
