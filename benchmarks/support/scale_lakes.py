@@ -163,6 +163,7 @@ _SETTLING = (
     "fetch_tags",
     "train_taste",
     "evaluate_ranking",
+    "train_audio_features",
     "predict_audio_features",
 )
 
