@@ -29,7 +29,11 @@ pytestmark = [
 # Pages without a tab of their own.
 LINKED = ("edits", "playlists", "accounts", "review", "letter", "nowhere")
 NAMES = [(f"The Sleeping Field {at}", f"Lanterns Out at Sea {at}") for at in range(30)]
-
+# Of a title so long the reason, which ends with it, has many lines on a phone.
+NAMES[3] = (
+    "The Sleeping Field 3",
+    "Lanterns Out at Sea, and All the Boats That Followed Them " * 3,
+)
 
 # As Airflow shows an external view: the frame may open no window.
 AIRFLOWS_FRAME = (
@@ -95,7 +99,7 @@ def chromium() -> Iterator[Browser]:
         yield opened
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 2400), (390, 3600)])
+@pytest.mark.parametrize(("width", "height"), [(1440, 2400), (390, 4200)])
 def test_thirty_tracks_fit_on_a_page(
     width: int, height: int, served: ServedPages, chromium: Browser
 ) -> None:
@@ -107,6 +111,22 @@ def test_thirty_tracks_fit_on_a_page(
     assert page.locator(".cover img").count() == 30
     page.locator(".cover img").first.scroll_into_view_if_needed()
     assert page.evaluate("document.querySelector('.cover img').naturalWidth") > 0
+    page.close()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_every_reason_is_read_whole(width: int, served: ServedPages, chromium: Browser) -> None:
+    page = chromium.new_page(viewport={"width": width, "height": 900})
+    page.goto(f"{served.url}/tonight")
+
+    told = page.locator(".pick .reason")
+    cut = told.evaluate_all("them => them.filter(e => e.scrollWidth > e.clientWidth).length")
+
+    assert told.count() == 30
+    assert cut == 0
+    assert told.nth(3).evaluate(
+        "e => e.clientHeight > 2 * parseFloat(getComputedStyle(e).lineHeight)"
+    )
     page.close()
 
 

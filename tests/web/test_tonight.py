@@ -58,6 +58,24 @@ def test_the_list_is_shown_with_reasons_links_and_sound(
     assert ".31 ± .12" in page
 
 
+def test_the_heading_says_which_list_this_is(browser: TestClient, visitor: PageVisitor) -> None:
+    visitor.wish("[schedule]\ntoday = 2026-11-02")
+    for night in (BEFORE, NIGHT):
+        add_list(visitor.lake, night, [RIDE, LUSH])
+    add_list(visitor.lake, NIGHT, [RIDE], intent="sunday")
+
+    def heading(query: str = "") -> str:
+        found = re.search("<h1>(.*)</h1>", browser.get(f"{PREFIX}/tonight{query}").text)
+        return found[1] if found else ""
+
+    assert heading() == "Tonight's list"
+    assert heading("?night=2026-11-01") == "The list of 2026-11-01"
+    assert heading("?intent=sunday") == "Tonight's list: Smallhours"
+    assert (
+        "How your lists of the last 30 days were received" in browser.get(f"{PREFIX}/tonight").text
+    )
+
+
 def test_the_promise_is_shown_and_the_nights_alarms_with_their_remedies(
     browser: TestClient, visitor: PageVisitor
 ) -> None:
