@@ -32,7 +32,9 @@ _AND = re.compile(r"(?<=play\)|aved\)|lays\)) and ")
 _COUNT = r"([\d,]+|one)"
 _TIME = re.compile(r", close to your ([\w ]+)$")
 _SOUND = re.compile(r"\w+ \((predicted|measured) (\w+) (near )?(\d?\.?\d+)[^)]*\)")
-_RANK = r"(?:a discovery, drawn from )?rank ([\d,]+) of ([\d,]+)(?: by its tags)?"
+_EXPLORED = r"something to try, drawn by lot|also drawn by lot, to try"
+_OPENING = re.compile(rf"({_EXPLORED}): ", re.IGNORECASE)
+_RANK = r"rank ([\d,]+) of ([\d,]+)(?: by its tags)?"
 
 
 def clauses_of(sentence: str) -> list[str]:
@@ -40,10 +42,12 @@ def clauses_of(sentence: str) -> list[str]:
 
     >>> clauses_of("Close to A – B (4 plays); dark and sad, close to your Sunday mornings.")
     ['Close to A – B (4 plays)', 'dark and sad', 'close to your Sunday mornings']
+    >>> clauses_of("Something to try, drawn by lot: dark and sad.")
+    ['Something to try, drawn by lot', 'dark and sad']
     """
     body = sentence.removesuffix(".")
     time = _TIME.search(body)
-    clauses = _TIME.sub("", body).split("; ")
+    clauses = _OPENING.sub(r"\1; ", _TIME.sub("", body), count=1).split("; ")
     return [*clauses, time.group(0)[2:]] if time else clauses
 
 
@@ -97,6 +101,7 @@ class Claims:
             (re.compile(pattern, re.IGNORECASE), check)
             for pattern, check in (
                 (_RANK, self._ranked),
+                (_EXPLORED, self._explored),
                 (_SOUND.pattern, self._sounds),
                 (r"close to your ([\w ]+)", self._at_that_time),
                 (_COUNT + " tracks of yours lead here, (.+) among them", self._many_tracks),
@@ -121,6 +126,11 @@ class Claims:
         rows = self.lake.frame(RECOMMENDATIONS, columns=["track_key", "rank"], where=where)
         mine = rows.loc[rows["track_key"] == track_key, "rank"]
         return _number(rank) in set(mine) and _number(rank) <= _number(of)
+
+    def _explored(self, track_key: str) -> bool:
+        where = {"listener": self.listener, "night": self.night.date.isoformat()}
+        rows = self.lake.frame(RECOMMENDATIONS, columns=["track_key", "slot"], where=where)
+        return "explore" in set(rows.loc[rows["track_key"] == track_key, "slot"])
 
     def _two_steps(self, track_key: str, names: str) -> bool:
         return self._seeds(track_key, names, route=Route.TWO_STEPS)

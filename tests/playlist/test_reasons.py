@@ -158,7 +158,11 @@ def test_a_track_that_came_by_a_tag_says_where_that_tag_stands() -> None:
 
 def test_an_explorer_says_that_it_is_one() -> None:
     text = said(("similar_artist", "ride"), slot="explore")
-    assert text == "A discovery, drawn from rank 12 of 5,312; by an artist near Ride (1 play)."
+    assert text == "Something to try, drawn by lot: by an artist near Ride (1 play)."
+    assert said(tags=["jazz"], slot="explore") == "Something to try, drawn by lot: jazz."
+    assert said(slot="explore") == "Something to try, drawn by lot."
+    openings = [each.text for each in told(*[track_evidence(slot="explore")] * 3)]
+    assert openings[1:] == ["Also drawn by lot, to try.", "Something to try, drawn by lot."]
 
 
 def test_without_any_seed_it_says_what_it_rests_on() -> None:
@@ -206,7 +210,7 @@ def test_who_was_hardly_played_is_named_only_where_nothing_else_is_known() -> No
 
 def test_a_pick_is_not_close_to_its_own_artist() -> None:
     assert said(ALISON, key="slowdive · machine gun", slot="explore") == (
-        "A discovery, drawn from rank 12 of 5,312; more by Slowdive, of whom you know 14 tracks."
+        "Something to try, drawn by lot: more by Slowdive, of whom you know 14 tracks."
     )
 
 

@@ -38,6 +38,9 @@ MANY = 4
 # A seed with so few plays explains a pick only where there is no better reason.
 FEW_PLAYS = 3
 
+# How the reason of an explored track begins; the second where the first was said just before.
+EXPLORED = ("something to try, drawn by lot", "also drawn by lot, to try")
+
 _ORDINALS = ("strongest", "second strongest", "third strongest", "fourth strongest")
 # Weights without any contributions: co-listening counts most (see `ranking`).
 _BASE_WEIGHTS = {
@@ -285,6 +288,7 @@ class ReasonWriter:
     _last_phrases: frozenset[tuple[str, str, frozenset[str]]] = frozenset()
     _last_leads: tuple[str, ...] = ()
     _written: int = 0
+    _explored_before: bool = False
 
     def write(self, track_evidence: TrackEvidence) -> Reason:
         """Return the reason of the next track of the list."""
@@ -305,13 +309,15 @@ class ReasonWriter:
         used += self._further_clauses(near, lead, track_evidence, taken)
         time = self._time(track_evidence)
         clauses = [clause.text for clause in used]
-        if track_evidence.slot == Slot.EXPLORE:
-            clauses.insert(0, f"a discovery, drawn from {rank_text(track_evidence)}")
-        elif lead is None and intent_evidence is None:
+        explored = track_evidence.slot == Slot.EXPLORE
+        if not explored and lead is None and intent_evidence is None:
             by = " by its tags" if track_evidence.tags else ""
             clauses.insert(0, f"{rank_text(track_evidence)}{by}")
         self._remember([*used, time] if time else used)
-        text = "; ".join(clauses) + (f", close to your {time.text}" if time else "")
+        opening = [EXPLORED[self._explored_before]] if explored else []
+        self._explored_before = explored and not self._explored_before
+        text = ": ".join(filter(None, [*opening, "; ".join(clauses)]))
+        text += f", close to your {time.text}" if time else ""
         kind = intent_evidence.kind if intent_evidence else lead.kind if lead else RANK
         self._written += 1
         return Reason(f"{text[0].upper()}{text[1:]}.", kind)
