@@ -5,6 +5,7 @@ import html
 
 from fastapi.testclient import TestClient
 
+from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.web.app import PREFIX
 from tests.web.conftest import PageVisitor
 from tests.web.lists import BEFORE, NIGHT, add_list, add_promise, add_reactions
@@ -26,6 +27,25 @@ def test_each_list_is_told_with_what_became_of_it(
     assert 'played <b>1</b> <span class="figure">(.50, ' in page
     assert 'removed <b>1</b> <span class="figure">(.50, ' in page
     assert page.index(str(NIGHT)) < page.index(str(BEFORE))
+
+
+def test_what_was_said_of_a_list_that_was_made_again_counts(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    (ride,) = add_list(visitor.lake, NIGHT, [RIDE])
+    add_reactions(visitor.lake, NIGHT, {ride: "thumbs_down"})
+    (lush,) = add_list(visitor.lake, NIGHT, [LUSH])
+    add_reactions(visitor.lake, NIGHT, {lush: "thumbs_up"})
+    ranked = visitor.lake.frame(RECOMMENDATIONS).drop(columns=["listener", "night"])
+    ranked.loc[ranked["track_key"] == ride, "position"] = None
+    of_night = {"listener": "default", "night": str(NIGHT)}
+    visitor.lake.replace(RECOMMENDATIONS, ranked, partition=of_night)
+
+    page = " ".join(browser.get(f"{PREFIX}/history").text.split())
+
+    assert "Less like this <b>1</b>" in page
+    assert "Less like this: Ride – Vapour Trail, in that night&#39;s first list" in page
+    assert "More like this: Lush – De-Luxe</p>" in page
 
 
 def test_from_two_nights_of_which_something_is_known_the_trend_is_drawn_by_date(

@@ -1,6 +1,7 @@
 """The History page: every past list, the reactions to it, and a button to put it back."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ class ReactionShare:
 
     Attributes:
         reaction: The reaction.
-        n: Number of tracks.
+        n: Number of tracks; of what was said, also those of a list of that night since replaced.
         share, low, high: Share of all tracks, with its 95 % Wilson interval, 0-1.
         said: Whether the listener said so with a button: that needs no interval.
     """
@@ -103,6 +104,8 @@ def history(
     # The ledger holds the tracks of each list; slots and reasons are not needed here.
     found = outcomes(feedback, pd.DataFrame(columns=["night", "intent", "track_key"]), playlists)
     by_night = dict(iter(found.groupby("night")))
+    mine = feedback[feedback["intent"] == intent]
+    pressed = Counter(zip(mine["night"], mine["reaction"], strict=True))
     main = one_per_night(playlists).sort_values("night", ascending=False)
     rest = playlists.drop(index=main.index)
     elsewhere = {night: _told(rows) for night, rows in rest.groupby("night")}
@@ -115,7 +118,7 @@ def history(
             outcome=row["outcome"].replace("_", " "),
             note=row["note"] or "",
             size=len(row["track_keys"]),
-            shares=_shares(by_night.get(str(row["night"]))),
+            shares=_shares(by_night.get(str(row["night"])), pressed, row["night"]),
             promised=_promised(promises.get(row["night"]), heard.get(row["night"])),
             said=said_of_list(page_context, intent, row["night"], feedback),
             elsewhere=elsewhere.get(row["night"], []),
@@ -147,22 +150,28 @@ def _told(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def _shares(rows: pd.DataFrame | None) -> list[ReactionShare]:
+def _shares(
+    rows: pd.DataFrame | None, pressed: Counter[tuple[dt.date, str]], night: dt.date
+) -> list[ReactionShare]:
+    """Return a night's reactions.
+
+    Args:
+        rows: Its rows of `outcomes`, which count the tracks of the list in the ledger.
+        pressed: Count of each reaction by night, also to a list of that night that was replaced:
+            what was said with a button is counted from here.
+        night: The night.
+    """
     if rows is None:
         return []
-    told = rows.set_index("reaction")
-    return [
-        ReactionShare(
-            words_of(name),
-            int(row["n"]),
-            float(row["share"]),
-            float(row["low"]),
-            float(row["high"]),
-            name in BUTTONS,
-        )
-        for name in REACTIONS
-        if name in told.index and (row := told.loc[name].to_dict())["n"]
-    ]
+    told = rows.set_index("reaction").to_dict("index")
+    shares = []
+    for name in REACTIONS:
+        row, said = told[name], name in BUTTONS
+        n = pressed[night, name] if said else int(row["n"])
+        if n:
+            share, low, high = (float(row[each]) for each in ("share", "low", "high"))
+            shares.append(ReactionShare(words_of(name), n, share, low, high, said))
+    return shares
 
 
 def _trend(found: pd.DataFrame) -> str:

@@ -17,6 +17,8 @@ def said_of_list(
 ) -> list[str]:
     """Return what the listener said of a night's list, as `Never this artist: Ride – Seagull`.
 
+    A list that is made again replaces the night's first one; what was said of that stays.
+
     Args:
         page_context: Context of the page.
         intent: Key of the playlist.
@@ -24,7 +26,14 @@ def said_of_list(
         feedback: Rows of `feedback` of the listener.
     """
     said = _said(page_context, intent, night, feedback)
-    return [f"{BUTTONS[reaction]}: {name}" for reaction, _, name in said]
+    if not said:
+        return []
+    rows = _recommended(page_context, night, ["intent", "track_key", "position"])
+    listed = set(rows.loc[(rows["intent"] == intent) & rows["position"].notna(), "track_key"])
+    return [
+        f"{BUTTONS[reaction]}: {name}" + ("" if key in listed else ", in that night's first list")
+        for reaction, key, name in said
+    ]
 
 
 def effects_on_list(page_context: PageContext, intent: str, night: dt.date) -> list[str]:
