@@ -116,8 +116,8 @@ def test_a_histogram_counts_what_lies_outside_at_its_ends() -> None:
     svg = histogram("x", {"a": [-5.0, 0.5, 99.0, 99.0]}, bounds=(0.0, 1.0), bins=2)
 
     tips = [tip.text for tip in ET.fromstring(svg).iter(f"{SVG}title")]  # noqa: S314
-    assert "a, 0 to 0.5: 0.25" in tips
-    assert "a, 0.5 to 1: 0.75" in tips
+    assert "a, 0 to 0.5: 25 %" in tips
+    assert "a, 0.5 to 1: 75 %" in tips
 
 
 def test_counted_values_are_drawn_as_the_values_themselves() -> None:
@@ -150,6 +150,14 @@ def test_negative_bars_go_left_of_zero() -> None:
     boxes = [float(box.get("x") or 0) for box in ET.fromstring(svg).iter(f"{SVG}rect")]  # noqa: S314
     assert boxes[1] < boxes[0]
     assert "\N{MINUS SIGN}1.000" in words(svg)
+
+
+def test_shares_are_shown_in_percent_on_bars_lines_and_their_axes() -> None:
+    assert "7 %" in words(horizontal_bars("x", {"jazz": 0.07}, percent=True))
+
+    shown = words(lines("x", [LineSeries("s", [1.0, 2.0], [0.02, 0.114])], percent=True))
+
+    assert {"11 %", "2.5 %"} <= set(shown)
 
 
 def test_days_are_written_as_dates() -> None:

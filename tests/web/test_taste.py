@@ -38,7 +38,7 @@ def test_the_profile_is_drawn(browser: TestClient, visitor: PageVisitor) -> None
     assert '<th scope="row">Moby</th><td class="n">7</td><td class="n">0</td>' in falling
     assert '<h3>Artists, all years</h3><ol class="plain"><li>Slowdive <span' in page
     assert '<li>Ride – Vapour Trail <span class="figure">12 plays</span>' in page
-    assert "1990s 0.70" in page
+    assert "1990s 70 %" in page
     assert "Slowdive" not in rising.split("<h3>Rising</h3>")[1]
     assert 'title="Sun 9:00, 50.0 %"' in page
     assert page.count("<svg") == 1 + 1 + 2 + 5

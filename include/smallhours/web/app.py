@@ -374,6 +374,7 @@ def _policy(page_context: PageContext | None) -> str:
 
 @cache
 def _templates() -> Environment:
+    from smallhours.web.charts.canvas import format_percent
     from smallhours.web.track_links import service_links
 
     made = Environment(
@@ -385,5 +386,6 @@ def _templates() -> Environment:
     )
     made.globals["script"] = _SCRIPT
     made.globals["service_links"] = service_links
+    made.filters["percent"] = format_percent
     made.filters["short"] = lambda value: f"{value:.2f}".removeprefix("0")
     return made

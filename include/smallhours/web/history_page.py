@@ -203,7 +203,7 @@ def _trend(found: pd.DataFrame) -> str:
             y_label="share of the list",
             format_x=format_date,
             width=width,
-            digits=2,
+            percent=True,
         )
 
     return for_screens(draw)

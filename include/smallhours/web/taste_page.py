@@ -161,7 +161,7 @@ def _eras(rows: pd.DataFrame) -> str:
         dict(zip(ordered["name"], ordered["value"], strict=True)),
         x_label="share of your plays with a known date",
         width=PHONE_WIDTH,
-        digits=2,
+        percent=True,
     )
 
 
@@ -186,7 +186,7 @@ def _lately(rows: pd.DataFrame) -> str:
         dict(list(shares.items())[: 2 * TAGS_DRAWN]),
         x_label="share of your plays",
         width=PHONE_WIDTH,
-        digits=2,
+        percent=True,
     )
 
 
@@ -203,7 +203,7 @@ def _over_time(rows: pd.DataFrame, width: float) -> str:
         y_label="share of your plays",
         format_x=format_year,
         width=width,
-        digits=2,
+        percent=True,
     )
 
 

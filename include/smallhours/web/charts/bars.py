@@ -12,7 +12,9 @@ from smallhours.web.charts.canvas import (
     empty_chart,
     finite_values,
     format_number,
+    format_percent,
     format_value,
+    percent_label,
     text_width,
     ticks,
     value_range,
@@ -116,7 +118,7 @@ def horizontal_bars(
     desc: str = "",
     x_label: str = "",
     width: float = 640,
-    digits: int = 3,
+    percent: bool = False,
 ) -> str:
     """Draw one horizontal bar per name, from zero, with its value at its end.
 
@@ -128,12 +130,13 @@ def horizontal_bars(
         desc: Description for readers who can't see the chart; the values are appended.
         x_label: Label of the x axis, with the unit.
         width: Width in pixels; the height follows from the number of bars.
-        digits: Decimal places of the values.
+        percent: Whether the values are shares, 0-1, and shown in percent.
     """
     drawn = {name: value for name, value in values.items() if finite_values([value])}
     if not drawn:
         return empty_chart(title, desc, width)
-    said = ", ".join(f"{name} {format_value(value, digits)}" for name, value in drawn.items())
+    shown = format_percent if percent else format_value
+    said = ", ".join(f"{name} {shown(value)}" for name, value in drawn.items())
     height = 60 + ROW * len(drawn) + (40 if x_label else 8)
     canvas = Canvas(title, f"{desc} {said}.".strip(), width, height)
     top = canvas.heading() + 8
@@ -152,7 +155,7 @@ def horizontal_bars(
         )
         canvas.text(gutter - 8, y + 15, _truncated(name, gutter - MARGIN - 8), anchor="end")
         side = (x(value) + 5, "start") if value >= 0 else (x(value) - 5, "end")
-        canvas.text(side[0], y + 15, format_value(value, digits), anchor=side[1], size=SMALL)
+        canvas.text(side[0], y + 15, shown(value), anchor=side[1], size=SMALL)
     bottom = top + ROW * len(drawn)
     canvas.line([(x(0), top), (x(0), bottom)], opacity=0.6)
     if x_label:
@@ -292,7 +295,7 @@ def histogram_of_bins(
     x = Scale(*bounds, HISTOGRAM_LEFT, width - MARGIN - 6)
     highest = max(share for each in sets.values() for share in each.shares)
     y = Scale(0, highest * 1.05, height - HISTOGRAM_BELOW, top)
-    canvas.y_axis(y, ticks(0, y.high, 4), HISTOGRAM_LEFT, "share")
+    canvas.y_axis(y, ticks(0, y.high, 4), HISTOGRAM_LEFT, "share", format_tick=percent_label)
     for at, (name, each) in enumerate(sets.items()):
         if at == 0:
             _draw_filled(canvas, x, y, each.shares, name)
@@ -304,7 +307,7 @@ def histogram_of_bins(
 
 def _draw_filled(canvas: Canvas, x: Scale, y: Scale, shares: Sequence[float], name: str) -> None:
     for share, start, end in _bin_edges(x, shares):
-        tip = f"{name}, {format_number(start)} to {format_number(end)}: {format_number(share)}"
+        tip = f"{name}, {format_number(start)} to {format_number(end)}: {format_percent(share)}"
         box = (x(start), y(share), x(end) - x(start) - 1, y(0) - y(share))
         canvas.rect(*box, colour(0), opacity=0.55, tip=tip)
 

@@ -92,6 +92,15 @@ def format_value(value: float, digits: int = 3) -> str:
     return MINUS + shown[1:] if shown.startswith("-") else shown
 
 
+def format_percent(value: float) -> str:
+    """Format a share, 0-1, as whole percents; of less than one percent with a decimal.
+
+    >>> format_percent(0.07), format_percent(0.114), format_percent(0.004), format_percent(0.0)
+    ('7 %', '11 %', '0.4 %', '0 %')
+    """
+    return f"{format_number(100 * value, 0 if abs(value) >= 0.01 else 1)} %"
+
+
 # Distinct in hue and in lightness, with a contrast of 3:1 against white and near-black.
 COLOURS = ("#3572c6", "#c8690f", "#1f8f66", "#9a58bd", "#c2413c", "#6f787e")
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
@@ -125,6 +134,11 @@ def text_width(content: str, size: int = NORMAL) -> float:
 def axis_label(value: float) -> str:
     """Return an axis label; up to six decimals, since the steps between ticks may be small."""
     return format_number(value, 6)
+
+
+def percent_label(value: float) -> str:
+    """Return an axis label of a share, 0-1, in percent."""
+    return f"{axis_label(100 * value)} %"
 
 
 @dataclass
@@ -254,12 +268,20 @@ class Canvas:
             x += wide
         return y + 10
 
-    def y_axis(self, scale: Scale, values: Sequence[float], left: float, label: str) -> None:
+    def y_axis(
+        self,
+        scale: Scale,
+        values: Sequence[float],
+        left: float,
+        label: str,
+        *,
+        format_tick: Callable[[float], str] = axis_label,
+    ) -> None:
         """Draw grid lines across the picture, their values at the left, and the axis label."""
         for value in values:
             y = scale(value)
             self.line([(left, y), (self.width - MARGIN, y)], opacity=0.15)
-            self.text(left - 6, y + 4, axis_label(value), anchor="end", size=SMALL, opacity=0.8)
+            self.text(left - 6, y + 4, format_tick(value), anchor="end", size=SMALL, opacity=0.8)
         if label:
             middle = (scale.start + scale.end) / 2
             self.text(MARGIN + 4, middle, label, anchor="middle", size=SMALL, upright=False)

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from smallhours.web.charts.canvas import (
     MARGIN,
@@ -14,7 +15,9 @@ from smallhours.web.charts.canvas import (
     empty_chart,
     finite_values,
     format_number,
+    format_percent,
     format_value,
+    percent_label,
     text_width,
     ticks,
     value_range,
@@ -68,6 +71,7 @@ def lines(
     width: float = 640,
     height: float = 340,
     digits: int = 3,
+    percent: bool = False,
 ) -> str:
     """Draw lines through points; each point has a marker, and its value as a tooltip.
 
@@ -84,20 +88,22 @@ def lines(
         width: Width in pixels.
         height: Height in pixels.
         digits: Decimal places of the values.
+        percent: Whether the values are shares, 0-1, and shown in percent.
     """
     shown = [line for line in series if line.points()]
     if not shown:
         return empty_chart(title, desc, width)
     format_tick = format_x or format_number
+    show = format_percent if percent else partial(format_value, digits=digits)
     said = "; ".join(
-        f"{line.name}: "
-        + ", ".join(f"{format_value(v, digits)} at {format_tick(at)}" for at, v in line.points())
+        f"{line.name}: " + ", ".join(f"{show(v)} at {format_tick(at)}" for at, v in line.points())
         for line in shown
     )
     canvas = Canvas(title, f"{desc} {said}.".strip(), width, height)
     top = canvas.legend([line.name for line in shown], canvas.heading(), points=True) + 6
     x, y = _scales(canvas, shown, top, x_ticks, log_x)
-    canvas.y_axis(y, ticks(y.low, y.high), LEFT, y_label)
+    label = percent_label if percent else axis_label
+    canvas.y_axis(y, ticks(y.low, y.high), LEFT, y_label, format_tick=label)
     below = x_ticks or (_labelled_xs(shown, width) if format_x else ticks(x.low, x.high))
     canvas.x_axis(x, below, height - BELOW, x_label, format_tick=format_x or axis_label)
     for at, line in enumerate(shown):
@@ -107,14 +113,18 @@ def lines(
             canvas.area(upper + lower, colour(at))
         canvas.line([(x(px), y(py)) for px, py in line.points()], colour(at), width=2)
         for px, py in line.points():
-            tip = f"{line.name}: {format_value(py, digits)} at {format_tick(px)}"
+            tip = f"{line.name}: {show(py)} at {format_tick(px)}"
             canvas.mark(x(px), y(py), at, tip=tip)
-    _write_last_values(canvas, [line.points()[-1] for line in shown], x, y, digits)
+    _write_last_values(canvas, [line.points()[-1] for line in shown], x, y, show)
     return canvas.render()
 
 
 def _write_last_values(
-    canvas: Canvas, ends: Sequence[tuple[float, float]], x: Scale, y: Scale, digits: int
+    canvas: Canvas,
+    ends: Sequence[tuple[float, float]],
+    x: Scale,
+    y: Scale,
+    show: Callable[[float], str],
 ) -> None:
     """Write the last value beside the end of each line, none on another."""
     ordered = sorted(ends, key=lambda end: y(end[1]))
@@ -127,7 +137,7 @@ def _write_last_values(
         places[at] = min(places[at], lowest)
         lowest = places[at] - VALUE_HEIGHT
     for (at_x, value), place in zip(ordered, places, strict=True):
-        canvas.text(x(at_x) + 9, place, format_value(value, digits), size=SMALL)
+        canvas.text(x(at_x) + 9, place, show(value), size=SMALL)
 
 
 def format_date(day: float) -> str:
