@@ -39,7 +39,7 @@ def settings(*zones: str, **schedule: Any) -> Settings:
 def test_what_is_no_cron_expression_is_an_error_that_says_how_to_write_one(
     key: str, expression: str
 ) -> None:
-    with pytest.raises(SettingsError, match=rf"`schedule\.{key}`: .* write five fields"):
+    with pytest.raises(SettingsError, match=rf"`schedule\.{key}`: .* five fields"):
         settings(**{key: expression})
 
 
@@ -51,6 +51,13 @@ def test_a_date_that_never_comes_is_an_error() -> None:
 @pytest.mark.parametrize("expression", ["30 3 * * *", "@daily", "*/5 1-4 * jan,feb mon-fri"])
 def test_cron_expressions_are_taken_as_they_are(expression: str) -> None:
     assert settings(cron=expression).schedule.cron == expression
+
+
+def test_an_hour_of_the_day_is_taken_and_one_that_there_is_not_is_refused() -> None:
+    assert settings(cron="04:05").schedule.cron == "5 4 * * *"
+    for hour in ("25:00", "24:00", "3:60"):
+        with pytest.raises(SettingsError, match=f"'{hour}' is no hour .* from 00:00 to 23:59"):
+            settings(cron=hour)
 
 
 def test_the_schedule_is_in_the_first_listeners_time_zone() -> None:

@@ -107,25 +107,35 @@ class PlaylistSettings(SettingsSection):
         description="Picks that one artist or tag of yours may lead to, while others are left.",
     )
     exploration: Share = Field(
-        0.1, description="The share of the list given to less certain picks."
+        0.1,
+        description="The share of the list given to less certain picks. 0: only the surest; 1: "
+        "every track is one to try.",
     )
     randomness: Share = Field(
         0.0,
         description="The chance of each other pick to be drawn evenly from all tracks that may "
-        "come, so that each of them comes some night.",
+        "come, so that each of them comes some night. 0: none is left to chance; 1: all are.",
     )
-    diversity: Share = Field(0.3, description="How much a pick has to differ from the others.")
+    diversity: Share = Field(
+        0.3,
+        description="How much a pick has to differ from the others. 0: they may all be alike; 1: "
+        "as unlike each other as can be.",
+    )
     calibration: Share = Field(
-        0.1, description="How closely the mix of tags follows what you played in the last 90 days."
+        0.1,
+        description="How closely the mix of tags follows what you played in the last 90 days. 0: "
+        "not at all; 1: as closely as can be.",
     )
     familiarity: Dial = Field(
-        0.0, description="-1: only artists you never heard; 1: only artists you know."
+        0.0, description="-1: only artists you never heard; 0: no matter; 1: only artists you know."
     )
     popularity: Dial = Field(
-        0.0, description="-1: the least known tracks; 1: what everybody knows."
+        0.0, description="-1: the least known tracks; 0: no matter; 1: what everybody knows."
     )
     arc: Arc = Field(
-        "none", description="How the energy moves through the list; `wave` has two crests."
+        "none",
+        description="How the energy moves through the list. `none`: as it comes; `rise`: from "
+        "calm to energetic; `fall`: the other way; `wave`: up and down, twice.",
     )
     not_again_nights: int = Field(
         30, ge=0, le=MAX_DAYS, description="Nights before a pick may come back."

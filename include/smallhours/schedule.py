@@ -1,5 +1,6 @@
 """When the nightly run and the hourly poll start: the settings' section `[schedule]`."""
 
+import re
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Annotated
@@ -26,16 +27,25 @@ def _known_timezone(name: str) -> str:
     return name
 
 
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
+
+
 def _valid_cron(text: str) -> str:
+    """Return cron fields, also for an hour of the day: `30 3 * * *` for `03:30`."""
     from croniter import CroniterBadDateError, croniter
 
+    if clock := _CLOCK.fullmatch(text):
+        hour, minute = map(int, clock.groups())
+        if hour > 23 or minute > 59:
+            raise ValueError(f"{text!r} is no hour of the day; write one from 00:00 to 23:59")
+        return f"{minute} {hour} * * *"
     fields = text.split()
     # croniter also takes seconds, and `R` and `H` for a time of its own choosing.
     plain = len(fields) == 5 and not any(field[0] in "rRhH" for field in fields)
     if not (plain or text.startswith("@")) or not croniter.is_valid(text):
         raise ValueError(
-            f"{text!r} is not a cron expression; write five fields: minute, hour, day, month, "
-            'weekday, such as "30 3 * * *" for 03:30 every night'
+            f'{text!r} is not a cron expression; write an hour of the day, such as "03:30", or '
+            'five fields: minute, hour, day, month, weekday, such as "30 3 * * *"'
         )
     try:
         croniter(text).get_next()
@@ -51,7 +61,10 @@ Cron = Annotated[str, AfterValidator(_valid_cron)]
 class ScheduleSettings(SettingsSection):
     """When the nightly run starts, for all listeners."""
 
-    cron: Cron = Field("30 3 * * *", description="When the night starts, in five cron fields.")
+    cron: Cron = Field(
+        "30 3 * * *",
+        description="When the night starts: an hour such as 03:30, or five cron fields.",
+    )
     timezone: Timezone = Field(
         "UTC",
         description="The time zone of the cron fields; left out: the first listener's.",

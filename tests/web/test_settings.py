@@ -61,7 +61,7 @@ def test_a_form_that_is_saved_as_it_is_changes_no_byte(browser: TestClient) -> N
         (f"{PLAYLIST}.familiarity", "-1", "familiarity = -1"),
         (f"{PLAYLIST}.explicit", "no", "explicit = false"),
         (f"{PLAYLIST}.arc", "rise", 'arc = "rise"'),
-        ("schedule.cron", "04:05", 'cron = "5 4 * * *"'),
+        ("schedule.cron", "04:05", 'cron = "04:05"'),
         ("training.sources", ["dataset"], 'sources = ["dataset"]'),
         ("notices.events", [], "events = []"),
     ],
@@ -114,6 +114,7 @@ def test_an_emptied_field_is_the_default_again(browser: TestClient) -> None:
         (f"{PLAYLIST}.size", "many", "write a whole number"),
         (f"{PLAYLIST}.arc", "sideways", "rise"),
         ("schedule.cron", "every night", "not a cron expression"),
+        ("schedule.cron", "25:00", "'25:00' is no hour of the day; write one from 00:00 to 23:59"),
         ("schedule.timezone", "Europe/Dublim", "did you mean"),
     ],
 )

@@ -305,7 +305,8 @@ def _field(
 
 # Where the page says it otherwise than the file, whose keys the settings' own words are about.
 _HELP = {
-    "cron": "When the night starts, such as 03:30; or five cron fields.",
+    "cron": "When the night starts: an hour from 00:00 to 23:59, such as 03:30. Five cron fields "
+    "can say other times.",
     ARTISTS: "Some that you like, with semicolons between: your first lists rest on them. They "
     "count less with every play, and after a thousand no more.",
     "timezone": "Of the hour above; empty: the first listener's.",
@@ -349,7 +350,6 @@ def _saved(settings: Settings, key: Key) -> Any:
 
 
 _DAILY = re.compile(r"(\d{1,2}) (\d{1,2}) \* \* \*")
-_CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
 
 
 def _text(value: Any, name: str) -> str:
@@ -375,8 +375,6 @@ def _value(told: Field) -> Any:
         return artists_in(told.value)
     if told.choices == ("yes", "no"):
         return {"yes": True, "no": False}.get(told.value, told.value)
-    if told.key[-1] == "cron" and (clock := _CLOCK.fullmatch(told.value)):
-        return f"{int(clock[2])} {int(clock[1])} * * *"
     if told.kind == "number":
         number = float if "." in told.value else int
         try:
