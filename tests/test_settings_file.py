@@ -7,7 +7,7 @@ import pytest
 
 from smallhours.errors import SettingsError
 from smallhours.settings import load_settings
-from smallhours.settings_file import change_settings
+from smallhours.settings_file import change_settings, load_usable_settings
 
 WRITTEN = {
     "sections": '# mine\n[listeners.me]\ntimezone = "UTC"  # here\n'
@@ -55,6 +55,55 @@ def test_a_wrong_value_is_refused_and_the_file_stays(file: Path) -> None:
         change_settings({SIZE: 0})
 
     assert file.read_text(encoding="utf-8") == WRITTEN["sections"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "key", "value"),
+    [
+        ("[listeners.me.playlist]\nsize = 0", SIZE, 0),
+        ("[listeners.me.playlist]\nsize = 5", SIZE, 5),  # `shortest` is 10
+        (
+            "[listeners.me.intents.Calm]\nkind = 'mood'",
+            ("listeners", "me", "intents", "Calm"),
+            None,
+        ),
+        ("[listeners.me.publishing]\nplaces = ['listenbrainz']", None, None),
+        ("[listeners.me.playlist]\nlenght = 3", ("listeners", "me", "playlist", "lenght"), 3),
+        ("[schedule]\ncron = 'at night'", ("schedule", "cron"), "at night"),
+        ("[shedule]\ncron = '@daily'", ("shedule", "cron"), "@daily"),
+        ("[listeners.you]\ntimezone = 'Dublin'", ("listeners", "you", "timezone"), "Dublin"),
+    ],
+)
+def test_what_is_right_in_a_wrong_file_can_be_used(
+    wrong: str, key: tuple[str, ...] | None, value: object, file: Path
+) -> None:
+    file.write_text(f'[listeners.me]\ntimezone = "Asia/Tokyo"\n{wrong}\n', encoding="utf-8")
+    with pytest.raises(SettingsError) as told:
+        load_settings()
+
+    usable = load_usable_settings()
+
+    assert usable.settings.listener("me").timezone == "Asia/Tokyo"
+    assert usable.settings.listener("me").playlist.size == 30
+    assert str(usable.error) == str(told.value)
+    if value is not None:
+        assert usable.wrong == {key: value}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "listeners = 3",
+        "[listeners]\nme = 3",
+        "",
+        '[lake]\nurl = 3\n[listeners.me]\ntimezone = "UTC"',
+    ],
+)
+def test_a_file_that_names_no_listener_or_no_lake_is_not_used(text: str, file: Path) -> None:
+    file.write_text(text, encoding="utf-8")
+
+    with pytest.raises(SettingsError):
+        load_usable_settings()
 
 
 def test_a_file_that_cannot_be_written_gives_the_lines_to_paste(file: Path) -> None:

@@ -284,8 +284,18 @@ def load_settings(path: Path | None = None) -> Settings:
             and the key.
     """
     path = path or settings_path()
+    return parse_settings(read_toml(path), origin=str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return what the settings file holds, not validated yet.
+
+    Raises:
+        SettingsUnreadable: when it is missing, or can't be read.
+        SettingsError: when it is not TOML.
+    """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SettingsUnreadable(
             f"There is no settings file at {path}.",
@@ -302,7 +312,6 @@ def load_settings(path: Path | None = None) -> Settings:
             f"{path} is not valid TOML: {error}.",
             remedy='Correct it; a text stands in quotes, such as timezone = "Europe/Dublin".',
         ) from None
-    return parse_settings(content, origin=str(path))
 
 
 def parse_settings(content: Mapping[str, Any], *, origin: str) -> Settings:
@@ -352,7 +361,8 @@ def _explain(problem: Any) -> str:
     if problem["type"] == "missing":
         return f"`{key}` is missing"
     if problem["type"] != "extra_forbidden":
-        told = _ALLOWED.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+        said = problem["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+        told = _ALLOWED.get(problem["type"], said)
         return f"`{key}`: {told}"
     known = _known_keys(location[:-1])
     near = difflib.get_close_matches(location[-1], known, n=1)

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.settings import load_settings, settings_path
-from smallhours.web.app import PREFIX
+from smallhours.web.app import PAGES, PREFIX
 from tests.playlist.ranked_lake import RankedLake
 from tests.web.conftest import PageVisitor, form_token
 
@@ -130,6 +130,26 @@ def test_a_wrong_value_is_explained_and_stays_in_the_form(
     assert settings_path().read_bytes() == before
     if value != "sideways":  # a browser can't send what a list of choices does not hold
         assert values_on(page)[key] == [value]
+
+
+def test_a_wrong_setting_is_explained_on_every_page_and_corrected_on_this_one(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    visitor.wish("[listeners.default.playlist]\nsize = 900")
+    for name in PAGES:
+        answer = browser.get(f"{PREFIX}/{name}")
+        assert answer.status_code == 200
+        assert "`listeners.default.playlist.size`: it should be less than" in answer.text
+        assert str(settings_path()) in answer.text
+
+    shown = browser.get(f"{PREFIX}/settings").text
+    assert values_on(shown)[f"{PLAYLIST}.size"] == ["900"]
+    status, page = change(browser, "save", f"{PLAYLIST}.size", "40")
+
+    assert status == 200
+    assert "Size: 900 → 40" in page
+    assert "it should be" not in page
+    assert load_settings().listener("default").playlist.size == 40
 
 
 def test_a_read_only_file_gives_the_lines_to_paste(browser: TestClient) -> None:

@@ -21,7 +21,8 @@ from smallhours.orchestration.database import parse_again, paused_dags, resume
 from smallhours.orchestration.night_progress import night_progress
 from smallhours.orchestration.notices import ANSWER, APPROVE, SHOW_PLAN
 from smallhours.orchestration.scheduling import PartitionKey
-from smallhours.settings import Settings, load_settings
+from smallhours.settings import Settings
+from smallhours.settings_file import load_usable_settings
 from smallhours.web.page_context import AccountStore, AirflowBridge, WaitingList
 
 _DAG = "write_playlist"
@@ -96,7 +97,7 @@ def login_warning(listener: str) -> str:
     from smallhours.orchestration.connections import AirflowSecrets
 
     try:
-        if not load_settings().listener(listener).spotify:
+        if not load_usable_settings().settings.listener(listener).spotify:
             return ""
         credentials = AirflowSecrets().spotify(listener)
     except SmallhoursError as error:
@@ -130,7 +131,7 @@ def waiting_lists() -> list[WaitingList]:
         )
         .order_by(HITLDetail.created_at)
     )
-    settings = load_settings()
+    settings = load_usable_settings().settings
     found = []
     with create_session() as session:
         for detail, run in session.execute(waits):

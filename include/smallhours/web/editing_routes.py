@@ -62,7 +62,8 @@ def _add_settings(app: FastAPI) -> None:
             if do == "save":
                 saved = save_changes(page_context, changes)
                 request.app.state.airflow_bridge.parse_again()
-                shown = settings_page(open_page_context(listener), saved=saved)
+                page_context = open_page_context(listener)
+                shown = settings_page(page_context, saved=saved)
                 return page(request, "settings", page_context, shown=shown)
             told["preview"] = preview_changes(page_context, changes)
         except SmallhoursError as error:

@@ -2,15 +2,17 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 
+from smallhours.errors import SettingsError
 from smallhours.listener_settings import ListenerSettings
 from smallhours.run_context import CredentialStore
-from smallhours.settings import Settings, load_settings
+from smallhours.settings import Settings
+from smallhours.settings_file import Key, load_usable_settings
 
 if TYPE_CHECKING:
     from smallhours.lake.store import Lake
@@ -30,11 +32,15 @@ class PageContext:
         settings: The current settings.
         listener: Name of the listener.
         lake: The listener's lake.
+        error: What is wrong with the settings, which then hold defaults; None where nothing is.
+        wrong: The wrong values by key, as the file has them.
     """
 
     settings: Settings
     listener: str
     lake: "Lake"
+    error: SettingsError | None = None
+    wrong: Mapping[Key, Any] = field(default_factory=dict)
 
     @property
     def playlist_settings(self) -> ListenerSettings:
@@ -63,15 +69,19 @@ class PageContext:
 def open_page_context(listener: str | None) -> PageContext:
     """Return the context of a listener's page; without a name, of the first listener's.
 
+    A wrong setting is replaced by its default: a page on which it can be corrected has to open.
+
     Raises:
-        SettingsError: when the settings are wrong, or there is no such listener.
+        SettingsError: when nothing can be made of the settings, or there is no such listener.
     """
     from smallhours.lake.migrations import open_to_read
 
-    settings = load_settings()
+    usable = load_usable_settings()
+    settings = usable.settings
     name = listener or next(iter(settings.listeners))
     settings.listener(name)
-    return PageContext(settings, name, open_to_read(settings.lake.url))
+    lake = open_to_read(settings.lake.url)
+    return PageContext(settings, name, lake, usable.error, usable.wrong)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from smallhours.schedule import ScheduleSettings
 from smallhours.settings import (
     NotificationSettings,
     ReviewSettings,
-    Settings,
     TrainingSettings,
 )
 from smallhours.settings_file import Key, change_settings, with_changes
@@ -235,7 +234,7 @@ def save_changes(page_context: PageContext, changes: Mapping[Key, Any]) -> Saved
         value = "" if each.key in changes and each.value == each.default else each.value
         values = value.split() if each.kind == "several" else [value]
         undo += [(each.name, one) for one in values]
-    told = [_in_words(page_context.settings, key, value) for key, value in changes.items()]
+    told = [_in_words(page_context, key, value) for key, value in changes.items()]
     return Saved(told, undo)
 
 
@@ -250,7 +249,7 @@ def preview_changes(page_context: PageContext, changes: Mapping[Key, Any]) -> Pr
     from smallhours.playlist.rank.stage import lists_with
 
     changed = with_changes(changes)
-    told = [_in_words(page_context.settings, key, value) for key, value in changes.items()]
+    told = [_in_words(page_context, key, value) for key, value in changes.items()]
     if not any(key[:1] == (LISTENER,) and "playlist" in key for key in changes):
         if any(key[-1] == ARTISTS for key in changes):
             return Preview(told, "The next night asks for these artists' best-known tracks.")
@@ -268,14 +267,14 @@ def preview_changes(page_context: PageContext, changes: Mapping[Key, Any]) -> Pr
     return Preview(told, sentence, new, gone)
 
 
-def _in_words(settings: Settings, key: Key, value: Any) -> str:
+def _in_words(page_context: PageContext, key: Key, value: Any) -> str:
     label = next(
         section.labels[key[-1]]
         for section in SECTIONS
         if section.keys(key[1]) == key[:-1] and key[-1] in section.labels
     )
     now = "the default" if value is None else _text(value, key[-1])
-    return f"{label}: {_text(_saved(settings, key), key[-1]) or 'not set'} → {now}"
+    return f"{label}: {_text(_saved(page_context, key), key[-1]) or 'not set'} → {now}"
 
 
 def _field(
@@ -285,7 +284,7 @@ def _field(
     schema = section.schema.model_json_schema()["properties"][name]
     allowed = next(each for each in schema.get("anyOf", [schema]) if each.get("type") != "null")
     kind, choices = _kind(allowed)
-    value = _text(_saved(page_context.settings, key), name)
+    value = _text(_saved(page_context, key), name)
     if written is not None:
         values = written.getlist(".".join(key))
         value = " ".join(str(each).strip() for each in values)
@@ -342,8 +341,11 @@ def _bounds(low: float | None, high: float | None) -> str:
     return f"Up to {high:g}." if low is None else f"From {low:g} to {high:g}."
 
 
-def _saved(settings: Settings, key: Key) -> Any:
-    found: Any = settings
+def _saved(page_context: PageContext, key: Key) -> Any:
+    """Return the value of a key, also a wrong one, as the file has it."""
+    if key in page_context.wrong:
+        return page_context.wrong[key]
+    found: Any = page_context.settings
     for name in key:
         found = found[name] if isinstance(found, Mapping) else getattr(found, name)
     return found
@@ -359,7 +361,11 @@ def _text(value: Any, name: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return artists_as_text(value) if name == ARTISTS else " ".join(value)
+        return (
+            artists_as_text([str(each) for each in value])
+            if name == ARTISTS
+            else " ".join(map(str, value))
+        )
     if name == "cron" and (daily := _DAILY.fullmatch(value)):
         return f"{int(daily[2]):02d}:{int(daily[1]):02d}"
     return f"{value:g}" if isinstance(value, float) else str(value)
