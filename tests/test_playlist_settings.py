@@ -1,11 +1,13 @@
 """Tests of the settings of the main playlist and of further ones."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smallhours.errors import SettingsError
-from smallhours.listener_settings import ListenerSettings
+from smallhours.listener_settings import EXAMPLE_NAMES, ListenerSettings
 from smallhours.settings import parse_settings
 
 SUNDAYS = {"kind": "time_of_day", "hours": [6, 11], "days": ["sunday"]}
@@ -59,3 +61,32 @@ def test_only_what_plays_old_favourites_plays_what_was_heard() -> None:
 def test_a_wrong_wish_is_named(intents: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         listener(intents)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            {"size": 40},
+            r"`listeners.me.size` is not a .* below the line `\[listeners.me.playlist\]`",
+        ),
+        ({"places": []}, r"below the line `\[listeners.me.publishing\]`"),
+        (
+            {"lastfm": "your-lastfm-name"},
+            "'your-lastfm-name' is the example's; write your own name",
+        ),
+    ],
+)
+def test_a_slip_of_who_copied_the_example_is_named(content: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        parse_settings(
+            {"listeners": {"me": {"timezone": "UTC", **content}}}, origin="smallhours.toml"
+        )
+
+
+def test_the_examples_names_are_no_ones() -> None:
+    root = Path(__file__).parents[1]
+    for path in (root / "smallhours.example.toml", root / "docs" / "settings.md"):
+        named = re.findall(r'(?:lastfm|listenbrainz) = "([^"]+)"', path.read_text(encoding="utf-8"))
+        assert named
+        assert set(named) <= EXAMPLE_NAMES

@@ -113,6 +113,10 @@ def artists_as_text(names: Sequence[str]) -> str:
     return f"{text};" if len(names) == 1 and "," in text else text
 
 
+# What smallhours.example.toml and docs/settings.md write where a name belongs.
+EXAMPLE_NAMES = frozenset({"your-lastfm-name", "your-name-there", "your-name"})
+
+
 class ListenerSettings(SettingsSection):
     """One person: their accounts at the services, and the settings of their playlists."""
 
@@ -146,6 +150,8 @@ class ListenerSettings(SettingsSection):
     @field_validator("lastfm", "listenbrainz")
     @classmethod
     def _is_a_name(cls, user: str) -> str:
+        if user in EXAMPLE_NAMES:
+            raise ValueError(f"{user!r} is the example's; write your own name")
         if _ADDRESS.match(user):
             name = user.rstrip("/").rpartition("/")[2]
             raise ValueError(f"{user!r} is an address; write the name in it, such as {name!r}")

@@ -364,7 +364,12 @@ def _explain(problem: Any) -> str:
         said = problem["msg"].removeprefix("Value error, ").replace("Input should", "it should")
         told = _ALLOWED.get(problem["type"], said)
         return f"`{key}`: {told}"
-    known = _known_keys(location[:-1])
+    section = _section(location[:-1])
+    for name, field in section.model_fields.items():
+        if location[-1] in getattr(field.annotation, "model_fields", ()):
+            inner = ".".join([*location[:-1], name])
+            return f"`{key}` is not a setting: write it below the line `[{inner}]`"
+    known = list(section.model_fields)
     near = difflib.get_close_matches(location[-1], known, n=1)
     hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(sorted(known))}"
     return f"`{key}` is not a setting ({hint})"
@@ -377,8 +382,8 @@ def _without_kind(location: list[str]) -> list[str]:
     return location
 
 
-def _known_keys(location: list[str]) -> list[str]:
-    """Return the keys that a section of the file may have."""
+def _section(location: list[str]) -> type[BaseModel]:
+    """Return the model of a section of the file."""
     section: type[BaseModel] = Settings
     for part in location:
         if section is Settings and part == "listeners":
@@ -389,4 +394,4 @@ def _known_keys(location: list[str]) -> list[str]:
             inner = section.model_fields[part].annotation
             if isinstance(inner, type) and issubclass(inner, BaseModel):
                 section = inner
-    return list(section.model_fields)
+    return section

@@ -11,6 +11,7 @@ import requests
 
 from smallhours.local.processes import free_ports
 from tests.airflow_home import AirflowInstall, airflow_install
+from tests.command_line import run_here
 from tests.e2e.installation import hang_up_heard
 
 __all__ = ["airflow_install"]
@@ -173,4 +174,28 @@ def test_a_wrong_key_is_not_kept(terminal: Terminal) -> None:
 
     assert code == 1
     assert "error: Last.fm:" in shown
-    assert "There is no Airflow connection `lastfm_ada`" in doctor_output(terminal)
+    assert "give it to `smallhours login lastfm --listener ada`" in " ".join(shown.split())
+    assert "connection" not in shown
+    found = doctor_output(terminal)
+    assert "There is no Airflow connection `lastfm_ada`" in found
+    assert "no key or login is stored yet" in found
+
+
+@pytest.mark.parametrize(
+    ("service", "line", "says"),
+    [
+        ("spotify", "spotify = false", "`spotify` of the listener me is false"),
+        ("lastfm", "", 'Write lastfm = "NAME" below [listeners.me]'),
+        ("listenbrainz", "", 'Write listenbrainz = "NAME" below [listeners.me]'),
+    ],
+)
+def test_nobody_is_asked_for_a_login_that_the_settings_have_no_use_for(
+    service: str, line: str, says: str, tmp_path: Path
+) -> None:
+    settings = tmp_path / "smallhours.toml"
+    settings.write_text(f'[listeners.me]\ntimezone = "UTC"\n{line}\n', encoding="utf-8")
+
+    code, shown = run_here(tmp_path, "login", service, SMALLHOURS_SETTINGS=str(settings))
+
+    assert code == 1
+    assert says in " ".join(shown.split())

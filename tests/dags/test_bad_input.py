@@ -59,7 +59,7 @@ def test_a_wrong_key_sets_lastfm_aside(run_dag: RunDag, airflow_install: Airflow
 
     assert outcome.succeeded
     assert "set aside: Last.fm" in outcome.log
-    assert "`lastfm_ada`" in outcome.log
+    assert "login lastfm --listener ada`" in outcome.log
     assert "0" * 32 not in outcome.log
 
 

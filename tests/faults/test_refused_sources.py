@@ -58,7 +58,7 @@ def test_a_night_without_lastfm_publishes_from_the_lake(
 
     assert told["publish_playlist"]["outcome"] == "verified"
     assert "Last.fm" in told["sync_scrobbles"]["set_aside"]
-    assert "`lastfm_default`" in told["fetch_neighbours"]["set_aside"]
+    assert "login lastfm --listener default`" in told["fetch_neighbours"]["set_aside"]
     after = sum(count for (service, _), count in calls.items() if service == "lastfm")
     assert after - before == 1
     rows = later.lake.frame(SET_ASIDE, where={"listener": LISTENER})
@@ -204,4 +204,4 @@ def test_a_first_night_without_lastfm_says_what_is_missing(new: Nights) -> None:
 
     assert "no candidates" in ended.value.what
     assert "Invalid API key" in ended.value.what
-    assert "`lastfm_default`" in ended.value.what
+    assert "login lastfm --listener default`" in ended.value.what

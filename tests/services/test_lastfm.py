@@ -291,13 +291,13 @@ def test_a_private_profile_says_which_switch_to_turn(
     assert lastfm.calls.total() == 1
 
 
-def test_a_wrong_key_names_the_connection_and_never_itself(
+def test_a_wrong_key_names_the_login_and_never_itself(
     sandbox: SandboxServer, fake_sleep: FakeSleep, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
     key = "ab12" * 8
     client = client_of(sandbox, fake_sleep, key)
-    with pytest.raises(Refused, match="`lastfm_ada`") as caught:
+    with pytest.raises(Refused, match="login lastfm --listener ada`") as caught:
         client.user_info("ada")
     assert key not in f"{caught.value!r} {caught.value} {client!r} {caplog.text}"
     assert client.calls.total() == 1
@@ -317,7 +317,7 @@ def test_a_refused_key_is_told_from_a_refused_question(
     rule: dict[str, object], lastfm: LastfmClient, sandbox: SandboxServer
 ) -> None:
     misbehave(sandbox, **rule)
-    with pytest.raises(SourceRefused, match="`lastfm_ada`"):
+    with pytest.raises(SourceRefused, match="login lastfm --listener ada`"):
         lastfm.user_info("ada")
     assert lastfm.calls.total() == 1
 

@@ -53,7 +53,7 @@ def test_a_wrong_client_secret_names_the_connection_and_shows_no_secret(
     wrong = SpotifyCredentials("sandbox-client", "hush-secret", "refresh-ada", listener="ada")
     with (
         client_of(sandbox, wrong, fake_sleep) as client,
-        pytest.raises(Refused, match="`spotify_ada`") as e,
+        pytest.raises(Refused, match="--new-app --listener ada`") as e,
     ):
         client.me()
     for secret in ("hush-secret", "refresh-ada"):

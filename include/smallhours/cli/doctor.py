@@ -132,7 +132,7 @@ def _look_at_airflow(
 
     with home_as_it_is() as home:  # before Airflow is imported
         from smallhours.orchestration.connections import AirflowSecrets
-        from smallhours.orchestration.database import stored_in_clear
+        from smallhours.orchestration.database import encrypted_values, stored_in_clear
         from smallhours.orchestration.notices import check_notices
 
         secrets = AirflowSecrets()
@@ -140,7 +140,8 @@ def _look_at_airflow(
         yield places.check_places(listener, settings, secrets, online=online)
         findings = [*check_notices(settings), _check_schedule(settings, now)]
         ours = is_ours(home)
-        findings.append(logins.check_encryption(stored_in_clear(), ours=ours))
+        encrypted = len(encrypted_values())
+        findings.append(logins.check_encryption(stored_in_clear(), encrypted=encrypted, ours=ours))
         if ours:
             found = [folder for folder in (home, local_folder(settings.lake.url)) if folder]
             findings.append(logins.check_permissions(*found))

@@ -69,6 +69,11 @@ def spotify(
 
     settings = load_settings()
     name = _listener(settings, listener)
+    if not settings.listener(name).spotify:
+        raise SettingsError(
+            f"`spotify` of the listener {name} is false: nothing is read or written at Spotify.",
+            remedy="If you want it, remove `spotify = false` from smallhours.toml, and try again.",
+        )
     where = settings.services.spotify
     kept = open_secrets()
     client_id, client_secret = _app(kept, name, anew=new_app)
@@ -114,6 +119,7 @@ def lastfm(
 
     settings = load_settings()
     name = _listener(settings, listener)
+    _require_user(settings, name, "lastfm", "Last.fm")
     key = typer.prompt("Your API key (www.last.fm/api/accounts)", hide_input=True)
     credentials = LastfmCredentials.parse({"api_key": key}, listener=name)
     told = try_lastfm(credentials, settings)
@@ -132,12 +138,7 @@ def listenbrainz(
 
     settings = load_settings()
     name = _listener(settings, listener)
-    user = settings.listener(name).listenbrainz
-    if not user:
-        raise SettingsError(
-            f"`listenbrainz` of the listener {name} is not set.",
-            remedy="Set it to your user name at ListenBrainz in smallhours.toml.",
-        )
+    user = _require_user(settings, name, "listenbrainz", "ListenBrainz")
     token = typer.prompt("Your user token (listenbrainz.org/settings)", hide_input=True)
     credentials = ListenBrainzCredentials.parse({"token": token}, listener=name)
     told = try_listenbrainz(credentials, settings)
@@ -172,6 +173,21 @@ def _listener(settings: Settings, name: str | None) -> str:
     found = name or next(iter(settings.listeners))
     settings.listener(found)
     return found
+
+
+def _require_user(settings: Settings, listener: str, key: str, service: str) -> str:
+    """Return a listener's user name at a service.
+
+    Raises:
+        SettingsError: when the settings have none.
+    """
+    user: str = getattr(settings.listener(listener), key)
+    if not user:
+        raise SettingsError(
+            f"smallhours.toml does not say who {listener} is at {service}.",
+            remedy=f'Write {key} = "NAME" below [listeners.{listener}], with your user name there.',
+        )
+    return user
 
 
 def _app(kept: "AirflowSecrets", listener: str, *, anew: bool) -> tuple[str, str | None]:

@@ -134,7 +134,9 @@ def encrypted_values() -> list[str]:
     if not has_database():
         return []
     with database_engine().connect() as connection:
-        found = [value for each in statements for value in connection.scalars(text(each))]
+        tables = set(inspect(connection).get_table_names())
+        there = [each for each in statements if each.split()[3] in tables]
+        found = [value for each in there for value in connection.scalars(text(each))]
     return [value for value in found if value]
 
 

@@ -282,11 +282,11 @@ class LastfmClient(Client):
         return NotFound(SERVICE, what, remedy="Last.fm does not know it; nothing needs doing.")
 
     def _remedy(self, code: int) -> str:
-        connection = f"`lastfm_{self._listener}`"
+        login = f"`smallhours login lastfm --listener {self._listener}`"
         if code in _KEY_REFUSED - {26}:
             return (
-                f"Put the API key from www.last.fm/api/accounts into the Airflow connection "
-                f"{connection}. {REFUSED_KEY}"
+                f"Copy the API key from www.last.fm/api/accounts again, and give it to {login}. "
+                f"{REFUSED_KEY}"
             )
         if code == 17:
             return (
@@ -295,8 +295,8 @@ class LastfmClient(Client):
             )
         if code == 26:
             return (
-                "Last.fm has suspended the API key. Write to Last.fm, or put another key into the "
-                f"Airflow connection {connection}. {REFUSED_KEY}"
+                "Last.fm has suspended the API key. Write to Last.fm, or give another key to "
+                f"{login}. {REFUSED_KEY}"
             )
         return "Smallhours asked for something that Last.fm no longer gives; look for an update."
 

@@ -184,8 +184,8 @@ def _token_error(
         return SourceRefused(
             SERVICE,
             f"the app's client id or secret is wrong ({said}).",
-            remedy=f"Correct them in the Airflow connection `spotify_{listener}`; "
-            "developer.spotify.com/dashboard shows both.",
+            remedy="Copy both from developer.spotify.com/dashboard again, and give them to "
+            f"`smallhours login spotify --new-app --listener {listener}`.",
         )
     failure = http.failure(reply, said)
     if isinstance(failure, RetryLater):
