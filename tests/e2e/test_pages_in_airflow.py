@@ -155,8 +155,9 @@ def test_a_question_of_tags_is_answered(page: Page, home: Installation) -> None:
     inside(page).get_by_role("button", name="Add").click()
 
     expect(inside(page).get_by_role("heading", name="How it would sound")).to_be_visible()
+    inside(page).get_by_text("In figures").click()
     expect(inside(page).get_by_role("rowheader", name="energy")).to_be_visible()
-    assert inside(page).locator("#near ~ .wide tbody tr").count() > 0
+    assert inside(page).locator("#near ~ ol li").count() > 0
 
     inside(page).get_by_role("link", name=f"Remove {tag}").click()
     expect(inside(page).get_by_role("heading", name="How it would sound")).to_have_count(0)

@@ -6,8 +6,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from smallhours.settings import load_settings, settings_path
+from smallhours.training.tag_exploration import PredictedFeature
 from smallhours.web.app import PREFIX
-from smallhours.web.explore_page import with_tag
+from smallhours.web.explore_page import liking_in_words, sound_in_words, with_tag
 from tests.web.conftest import form_token
 
 FORM = {"listener": "default", "tags": "shoegaze, dream pop:60", "name": "Night bus"}
@@ -30,6 +31,26 @@ def save(browser: TestClient, **other: str) -> tuple[int, str]:
 )
 def test_a_tag_is_added_to_the_question(question: str, tag: str, weight: int, whole: str) -> None:
     assert with_tag(question, tag, weight) == whole
+
+
+@pytest.mark.parametrize(
+    ("p_like", "says"),
+    [(None, "No taste"), (0.6, "Probably"), (0.3, "Perhaps"), (0.1, "Rather not")],
+)
+def test_whether_it_would_be_liked_is_said_in_words(p_like: float | None, says: str) -> None:
+    assert liking_in_words(p_like).startswith(says)
+
+
+def test_how_it_would_sound_is_said_beside_the_average_track() -> None:
+    def predicted(name: str, value: float) -> PredictedFeature:
+        return PredictedFeature(name, value, 0.0, 1.0, 0.5, (), 0.0)
+
+    alike, dark = predicted("energy", 0.45), predicted("valence", 0.2)
+
+    assert sound_in_words([alike]) == "It would sound much like the average track."
+    assert sound_in_words([alike, dark, predicted("acousticness", 0.7)]) == (
+        "It would be darker and more acoustic than the average track."
+    )
 
 
 def test_adding_a_tag_leads_to_an_address_that_holds_the_question(browser: TestClient) -> None:

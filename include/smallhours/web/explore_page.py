@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from threading import Lock
 
 from smallhours.errors import NotEnoughData
+from smallhours.playlist.explain.names_in_words import listed
 from smallhours.training import audio
 from smallhours.training.registry import SHARED, Registry
-from smallhours.training.tag_exploration import Exploration, Explorer, UnknownTags
+from smallhours.training.tag_exploration import Exploration, Explorer, PredictedFeature, UnknownTags
 from smallhours.training.taste import model as taste
+from smallhours.training.taste.backtest import OTHERS_PER_LIKE
 from smallhours.web.charts.bars import horizontal_bars
 from smallhours.web.page_context import PageContext
 
 # Length of the completion list; a browser shows a few of its entries at a time.
 TAGS_OFFERED = 1_500
+# The share of liked tracks among those that P(like) is about.
+AVERAGE = 1 / (1 + OTHERS_PER_LIKE)
 _LOCK = Lock()
 _EXPLORERS: dict[str, tuple[str, Explorer]] = {}
 
@@ -45,7 +49,9 @@ class ExplorePage:
         answer: Features, P(like) and neighbours; None without a query.
         problem: Why there is no answer, and what to do.
         pushes: By feature, a chart of each tag's contribution.
+        liking, sound: What P(like) and the features mean, a sentence each; empty without an answer.
         ready: Whether there is a model.
+        average: P(like) of the average track.
     """
 
     query: str
@@ -54,7 +60,10 @@ class ExplorePage:
     answer: Exploration | None
     problem: str
     pushes: Mapping[str, str]
+    liking: str = ""
+    sound: str = ""
     ready: bool = True
+    average: float = AVERAGE
 
 
 def explore(page_context: PageContext, query: str) -> ExplorePage:
@@ -81,7 +90,48 @@ def explore(page_context: PageContext, query: str) -> ExplorePage:
         )
         for told in answer.features
     }
-    return ExplorePage(query, query_tags, offered, answer, "", pushes)
+    liking, sound = liking_in_words(answer.p_like), sound_in_words(answer.features)
+    return ExplorePage(query, query_tags, offered, answer, "", pushes, liking, sound)
+
+
+# How far a feature has to be from the average track's for a word, and the words for more and less.
+WORDS: Mapping[str, tuple[float, str, str]] = {
+    "energy": (0.1, "more energetic", "calmer"),
+    "valence": (0.1, "brighter", "darker"),
+    "danceability": (0.1, "easier to dance to", "harder to dance to"),
+    "acousticness": (0.1, "more acoustic", "less acoustic"),
+    "instrumentalness": (0.1, "more instrumental", "more often sung"),
+    "tempo": (8.0, "faster", "slower"),
+    "loudness": (2.0, "louder", "quieter"),
+}
+
+
+def liking_in_words(p_like: float | None) -> str:
+    """Return whether the listener would like it, in words.
+
+    >>> liking_in_words(0.46)
+    'Perhaps: it is more likely to be to your taste than the average track.'
+    """
+    if p_like is None:
+        return "No taste was learned yet."
+    if p_like >= 0.5:
+        return "Probably: it is like what you play."
+    if p_like >= AVERAGE:
+        return "Perhaps: it is more likely to be to your taste than the average track."
+    return "Rather not: it is less likely to be to your taste than the average track."
+
+
+def sound_in_words(features: Sequence[PredictedFeature]) -> str:
+    """Return how it would sound beside a track without tags, in words."""
+    by_name = {each.name: each.value - each.baseline for each in features}
+    told = [
+        more if by_name[name] > 0 else less
+        for name, (enough, more, less) in WORDS.items()
+        if abs(by_name.get(name, 0.0)) >= enough
+    ]
+    if not told:
+        return "It would sound much like the average track."
+    return f"It would be {listed(told)} than the average track."
 
 
 def with_tag(query: str, tag: str, weight: int) -> str:
