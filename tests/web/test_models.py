@@ -57,6 +57,7 @@ def test_models_in_use_are_shown_with_their_cards(
     page = words(browser)
 
     assert version in page
+    assert "What you like: how likely a track is to be to your taste" in page
     assert "P(like) of a track." in page
     assert '<th scope="row">likes</th><td>120</td>' in page
     assert "0.8314" in page
@@ -85,6 +86,7 @@ def test_figures_of_several_nights_are_drawn_and_the_newest_listed(
 
     page = words(browser)
 
+    assert "puts the right one first in 80 of 100 cases" in page
     assert ">AUC</title>" in page
     assert '<td class="n">0.800</td>' in page
     assert '<td class="n">0.700</td>' not in page
@@ -174,6 +176,10 @@ def test_each_part_of_the_ranking_is_told_alone_and_left_out(
     assert '<td class="n">0.250</td><td class="n">+0.050</td>' in page[near:]
     assert near < page.index('<th scope="row">popularity</th>')
     assert "on 45 tracks that you took up" in page
+    assert (
+        "“near tracks” alone finds best what you take up; the rest would miss “near tracks” most"
+        in page
+    )
     assert '<td class="n">0.280</td>' not in page
 
 

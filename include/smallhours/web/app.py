@@ -191,10 +191,11 @@ def _add_pages(app: FastAPI) -> None:
 
     @app.get("/models", response_class=HTMLResponse)
     def show_models(request: Request, listener: ListenerQuery = None) -> Response:
-        from smallhours.web.models_page import models
+        from smallhours.web.models_page import PURPOSES, models
 
         page_context = open_page_context(listener)
-        return page(request, "models", page_context, models=models(page_context))
+        shown = models(page_context)
+        return page(request, "models", page_context, models=shown, purposes=PURPOSES)
 
     @app.get("/history", response_class=HTMLResponse)
     def show_history(

@@ -1,11 +1,12 @@
 """The Models page: models in use, their measurements, promotions, and the study's reports."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from smallhours.extensions import REPORTS, load_extensions
 from smallhours.lake.files import Files
+from smallhours.training.audio import NAME as AUDIO
 from smallhours.training.model_card import ModelCard
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.taste.model import FIRST_SEED
@@ -15,6 +16,14 @@ from smallhours.web.page_context import PageContext
 
 # Number of newest versions of each model whose promotion decisions are read.
 DECISIONS_READ = 14
+
+
+# What each model is for, in a listener's words; a card has the exact ones.
+PURPOSES: Mapping[str, str] = {
+    TASTE: "What you like: how likely a track is to be to your taste, by its tags.",
+    FIRST_SEED: "What you like, until there is enough to learn your taste from.",
+    AUDIO: "How a track sounds, by its tags: how calm, dark, acoustic or easy to dance to it is.",
+}
 
 
 @dataclass(frozen=True)
