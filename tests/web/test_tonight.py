@@ -58,6 +58,21 @@ def test_the_list_is_shown_with_reasons_links_and_sound(
     assert ".31 ± .12" in page
 
 
+def test_in_a_sandbox_no_link_leads_to_a_track_that_is_made_up(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    visitor.wish("[schedule]\ntoday = 2026-11-02\n[listeners.default.pages]\nplayer = true")
+    cover = "https://i.scdn.co/image/ab67616d"
+    add_list(visitor.lake, NIGHT, [RIDE], covers=[cover])
+
+    page = browser.get(f"{PREFIX}/tonight").text.partition("<footer>")[0]
+
+    assert "These songs are made up" in page
+    assert cover in page
+    assert "open.spotify.com" not in page
+    assert "last.fm" not in page
+
+
 def test_the_heading_says_which_list_this_is(browser: TestClient, visitor: PageVisitor) -> None:
     visitor.wish("[schedule]\ntoday = 2026-11-02")
     for night in (BEFORE, NIGHT):

@@ -56,6 +56,11 @@ class PageContext:
         }
 
     @property
+    def made_up(self) -> bool:
+        """Return whether the tracks are a sandbox's: they have no pages at any service."""
+        return self.settings.schedule.today is not None
+
+    @property
     def zone(self) -> ZoneInfo:
         """Return the listener's time zone."""
         return ZoneInfo(self.playlist_settings.timezone)

@@ -4,7 +4,7 @@ import datetime as dt
 import zlib
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -178,11 +178,15 @@ def tonight(
     considered = _considered(page_context, night, intent)
     chosen = considered[considered["position"].notna()]
     places = _places(playlists[playlists["night"] == night], chosen)
+    if page_context.made_up:
+        places = [replace(each, link="") for each in places]
     playlists = one_per_night(playlists).sort_values("night")
     entry = next(iter(places), ListAtPlace())
     tracks = listed_tracks(page_context.lake, chosen) if len(chosen) else []
     reactions = feedback[feedback["night"] == night]
     picks = _picks(page_context, chosen, tracks, entry, reactions)
+    if page_context.made_up:
+        picks = [replace(each, link="", player="", links={}) for each in picks]
     about = page_context.lake, page_context.listener
     missed = _missed(page_context, night) if night else []
     new, gone = _difference(page_context, intent, playlists, night, picks)
