@@ -7,7 +7,7 @@ import pytest
 from smallhours.listening import sync_recent_plays
 from smallhours.playlist import resolve_tracks
 from smallhours.run_context import RunContext
-from smallhours.runs import STAGES, Stage, stage_doc
+from smallhours.runs import STAGES, Stage, stage_doc, stage_in_words
 from smallhours.services.credentials import (
     LastfmCredentials,
     ListenBrainzCredentials,
@@ -58,3 +58,4 @@ def test_a_stage_that_needs_spotify_is_skipped_without_an_account(
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.__name__)
 def test_the_first_line_of_a_stages_docstring_is_a_sentence(stage: Stage) -> None:
     assert stage_doc(stage).endswith(".")
+    assert "`" not in stage_in_words(stage)

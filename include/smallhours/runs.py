@@ -5,6 +5,7 @@ tasks and the command line both take it from here: its name is the task's id and
 first line of its docstring says what it does, its keyword arguments are what a person may set.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from inspect import getdoc
 from types import MappingProxyType
@@ -89,6 +90,16 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
 def stage_doc(stage: Stage) -> str:
     """Return what a stage does, in one line."""
     return (getdoc(stage) or "").partition("\n")[0]
+
+
+def stage_in_words(stage: Stage) -> str:
+    """Return what a stage does without the names of tables.
+
+    >>> stage_in_words(sync_scrobbles)
+    'Read new scrobbles from Last.fm'
+    """
+    without = re.sub(r"(:| into| in| to) `\w+`(, `\w+`)*", "", stage_doc(stage))
+    return without.replace("`", "").rstrip(".,")
 
 
 def summary_lines(summary: Summary) -> Iterator[str]:

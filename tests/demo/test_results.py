@@ -1,9 +1,9 @@
-"""Tests of the sentence with which the demo ends."""
+"""Tests of what the demo tells of a night: its picks' reasons, and how a list was received."""
 
 from pathlib import Path
 
 from smallhours.lake.store import Lake
-from smallhours_sandbox.demo.results import last_reception
+from smallhours_sandbox.demo.results import last_reception, read_reasons
 from tests.web.lists import BEFORE, NIGHT, add_list, add_reactions
 
 NAMES = [(f"Artist {at}", f"Title {at}") for at in range(12)]
@@ -26,3 +26,12 @@ def test_the_first_night_has_none_to_tell_of(tmp_path: Path) -> None:
     add_list(Lake(str(tmp_path)), NIGHT, NAMES, listener="ada")
 
     assert "has not heard it yet" in last_reception(tmp_path, NIGHT)
+
+
+def test_each_pick_is_told_with_its_reason(tmp_path: Path) -> None:
+    add_list(Lake(str(tmp_path)), NIGHT, NAMES[:2], listener="ada")
+
+    assert list(read_reasons(tmp_path, "ada", NIGHT).values()) == [
+        "Close to Slowdive – Alison, for Title 0.",
+        "Close to Slowdive – Alison, for Title 1.",
+    ]

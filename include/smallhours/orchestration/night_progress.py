@@ -1,7 +1,6 @@
 """How far a listener's night is, read from Airflow's database."""
 
 import datetime as dt
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from smallhours.runs import NIGHTLY, STAGES, stage_doc
+from smallhours.runs import NIGHTLY, STAGES, stage_in_words
 from smallhours.web.page_context import NightProgress
 
 _ACTIVE = ("queued", "running")
@@ -45,22 +44,12 @@ def night_progress(listener: str, night: dt.date) -> NightProgress | None:
             return None
         left = [each for each in _STAGES if states.get(each) not in _DONE]
         return NightProgress(
-            stage=_in_words(stage_doc(STAGES[left[0][1]])) if left else "",
+            stage=stage_in_words(STAGES[left[0][1]]) if left else "",
             done=len(_STAGES) - len(left),
             total=len(_STAGES),
             minutes_left=_minutes(_durations(session), left),
             failed=failed,
         )
-
-
-def _in_words(doc: str) -> str:
-    """Return what a stage does without the names of tables.
-
-    >>> _in_words("Read new scrobbles from Last.fm into `plays`.")
-    'Read new scrobbles from Last.fm'
-    """
-    without = re.sub(r"(:| into| in| to) `\w+`(, `\w+`)*", "", doc)
-    return without.replace("`", "").rstrip(".,")
 
 
 def _runs(session: Session, listener: str, key: str) -> list[DagRun]:

@@ -196,13 +196,12 @@ class Demo:
                 f"{service} has no playlist {name!r} of {listener} with tracks.",
                 remedy=f"The logs are in {self.config.folder}.",
             )
-        why = results.read_explanations(self.config.lake, listener, night)
-        title = f"{name} of {listener}, as {service} has it now"
-        table = Table("", "track", "score", "reason", title=title)
+        why = results.read_reasons(self.config.lake, listener, night)
+        title = f"{name}: {len(items)} tracks for {listener}, as {service} has them now"
+        table = Table("", "track", "why it is there", title=title)
         for position, item in enumerate(items, start=1):
-            known = why.get(item.uri)
-            score, reason = (f"{known.score:.2f}", known.reason) if known else ("", "")
-            table.add_row(str(position), f"{item.artist} – {item.title}", score, reason)
+            reason = why.get(item.uri, "")
+            table.add_row(str(position), f"{item.artist} – {item.title}", reason)
         self._console.print()
         self._console.print(table)
 

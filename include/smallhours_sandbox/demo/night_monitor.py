@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from smallhours.errors import SmallhoursError
 from smallhours.local.airflow import AirflowApi, LocalAirflow, TaskRun
-from smallhours.runs import NIGHTLY, summary_lines
+from smallhours.runs import NIGHTLY, STAGES, stage_in_words, summary_lines
 
 _POLL_S = 0.7
 # The longest time between two stages that end. A night takes a minute, or many on a busy machine.
@@ -89,8 +89,8 @@ class NightMonitor:
         self._went_on = time.monotonic()
         counts = "; ".join(summary_lines(self._api.return_value(task)))
         self._console.print(
-            f"  [green]✓[/] {task.dag} · [bold]{task.verb}[/] "
-            f"[dim]{task.seconds or 0:.1f} s[/]  {escape(counts)}",
+            f"  [green]✓[/] {escape(stage_in_words(STAGES[task.verb]))}  "
+            f"[dim]{task.seconds or 0:.1f} s, {task.verb}: {escape(counts)}[/]",
             highlight=False,
             soft_wrap=True,
         )

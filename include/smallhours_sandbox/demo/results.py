@@ -1,7 +1,6 @@
 """Results of the demo's nights, read from the lake."""
 
 import datetime as dt
-from dataclasses import dataclass
 from pathlib import Path
 
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
@@ -9,14 +8,6 @@ from smallhours.lake.store import Lake
 from smallhours.playlist.explain.letter import describe_reception, reception
 from smallhours.vocabulary import SHOWN
 from smallhours_sandbox.demo.demo_config import LISTENER
-
-
-@dataclass(frozen=True, slots=True)
-class PickExplanation:
-    """The score and the explanation of one track."""
-
-    score: float
-    reason: str
 
 
 def last_written_night(lake: Path) -> dt.date | None:
@@ -43,8 +34,8 @@ def last_reception(lake: Path, night: dt.date) -> str:
     return describe_reception(who, of, reception(demo_lake, LISTENER, last, last))
 
 
-def read_explanations(lake: Path, listener: str, night: dt.date) -> dict[str, PickExplanation]:
-    """Return the score and reason of each track of a night's playlist, by its name there."""
+def read_reasons(lake: Path, listener: str, night: dt.date) -> dict[str, str]:
+    """Return the reason of each track of a night's playlist, by its name there."""
     demo_lake = Lake(str(lake))
     ledger = demo_lake.frame(PLAYLISTS, where={"listener": listener})
     tonight = ledger[ledger["night"] == night]
@@ -53,11 +44,11 @@ def read_explanations(lake: Path, listener: str, night: dt.date) -> dict[str, Pi
     row = tonight.iloc[-1]
     chosen = demo_lake.frame(
         RECOMMENDATIONS,
-        columns=["track_key", "score", "reason"],
+        columns=["track_key", "reason"],
         where={"listener": listener, "night": str(night)},
     ).set_index("track_key")
     return {
-        uri: PickExplanation(float(chosen["score"][key]), str(chosen["reason"][key]))
+        uri: str(chosen["reason"][key])
         for uri, key in zip(row["uris"], row["track_keys"], strict=True)
         if key in chosen.index
     }
