@@ -53,7 +53,7 @@ def test_up_once_killed_and_up_again(person: Terminal) -> None:
     lake.chmod(0o755)
     (port,) = free_ports(1)
     up = person.start("up", "--port", str(port))
-    wait_until_ready(up)
+    assert f"http://127.0.0.1:{port}/plugin/smallhours" in wait_until_ready(up)
     assert open_to_others(lake) + open_to_others(home) == []
     airflow = AirflowHome(home, port, person.home / "smallhours.toml")
     login = {"username": "admin", "password": airflow.password()}

@@ -59,8 +59,9 @@ def check_logins(
             note(
                 "history",
                 "there is neither a Last.fm nor a ListenBrainz account",
-                "Set `listenbrainz` or `lastfm` in the settings, or import your history from a "
-                "file (`smallhours import-history`).",
+                f'Write lastfm = "YOUR NAME" or listenbrainz = "YOUR NAME" below '
+                f"[listeners.{listener}] in smallhours.toml, or import your history from a file "
+                "(`smallhours import-history`).",
             )
         )
     if not mine.spotify:

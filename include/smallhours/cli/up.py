@@ -92,9 +92,10 @@ def up(
                 typer.echo(f"Attention: {unnamed}")
             airflow.start()
             airflow.wait_until_healthy(on_status=lambda _waiting: None)
-            typer.echo(f"Airflow's pages are on {home.url}; Ctrl+C ends it.")
+            typer.echo(f"Your list and all pages: {home.url}/plugin/smallhours")
             if home.passwords.exists():
-                typer.echo(f"The password of `admin` is in {home.passwords}.")
+                typer.echo(f"Log in there as admin; the password is in {home.passwords}.")
+            typer.echo("Leave this running; Ctrl+C ends it.")
             starts = settings.schedule.describe_next_night(dt.datetime.now(dt.UTC))
             typer.echo(
                 f"The next night starts on {starts}, if this machine is awake; else when it is."

@@ -324,7 +324,7 @@ def check_token(client: ListenBrainzClient, user: str) -> str:
     if not user:
         raise SettingsError(
             "There is neither a ListenBrainz user nor a token.",
-            remedy="Set `listenbrainz` of this listener in smallhours.toml.",
+            remedy='Write listenbrainz = "YOUR NAME" below this listener in smallhours.toml.',
         )
     told = f"{user} has {client.listen_count(user):,} listens"
     return f"The token works: {told}." if client.has_token else f"{told}; there is no token."
