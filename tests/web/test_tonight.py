@@ -58,6 +58,18 @@ def test_the_list_is_shown_with_reasons_links_and_sound(
     assert ".31 ± .12" in page
 
 
+def test_a_reason_tells_the_sound_in_a_word_and_its_bars_the_figure(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    first, _ = add_list(visitor.lake, NIGHT, [("Ride", "Twisterella (measured valence .86)"), LUSH])
+    add_energy(visitor.lake, first, 0.31, margin=0.12)
+
+    reasons = browser.get(f"{PREFIX}/tonight").text.partition('class="reason">')[2]
+
+    assert reasons.startswith("Close to Slowdive – Alison, for Twisterella.")
+    assert ".31 ± .12" in reasons
+
+
 def test_in_a_sandbox_no_link_leads_to_a_track_that_is_made_up(
     browser: TestClient, visitor: PageVisitor
 ) -> None:

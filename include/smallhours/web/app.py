@@ -8,6 +8,7 @@ of its components, and most never show a page.
 import base64
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -40,6 +41,8 @@ PAGES: Mapping[str, str] = {
 }
 _TEMPLATES = Path(__file__).parent / "templates"
 # The one script of the pages. It is inline, and no other runs: the policy holds its fingerprint.
+# The figures in a reason, which the bars of the track's sound show.
+_FIGURES = re.compile(r" \((measured|predicted) [^)]*\)")
 _SCRIPT = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
 _SCRIPT_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
 _POLICY = (
@@ -388,5 +391,6 @@ def _templates() -> Environment:
     made.globals["script"] = _SCRIPT
     made.globals["service_links"] = service_links
     made.filters["percent"] = format_percent
+    made.filters["in_words"] = lambda reason: _FIGURES.sub("", reason)
     made.filters["short"] = lambda value: f"{value:.2f}".removeprefix("0")
     return made
