@@ -80,6 +80,16 @@ class Outcome(StrEnum):
     NOT_WRITTEN = "not_written"
     DRY_RUN = "dry_run"
 
+    @property
+    def in_words(self) -> str:
+        """What a listener reads of it."""
+        words = {
+            self.VERIFIED: "written and checked",
+            self.KEPT_YESTERDAY: "left as it was the night before",
+            self.DRY_RUN: "tried out, nothing written",
+        }
+        return words.get(self, self.replace("_", " "))
+
 
 class Route(StrEnum):
     """How a track became a candidate; the kind of a reason that names such seeds, too."""

@@ -24,7 +24,7 @@ def test_each_list_is_told_with_what_became_of_it(
 
     page = " ".join(browser.get(f"{PREFIX}/history").text.split())
 
-    assert "Smallhours: 1 tracks, kept yesterday." in page
+    assert "Smallhours: 1 tracks, left as it was the night before." in page
     assert re.search(r"played <b>1</b> <span [^>]*>\(50 % of the list\)", page)
     assert re.search(r"removed <b>1</b> <span [^>]*>\(50 % of the list\)", page)
     assert page.index(str(NIGHT)) < page.index(str(BEFORE))

@@ -12,7 +12,7 @@ from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.feedback import one_per_night
 from smallhours.training.evaluation.pick_outcomes import REACTIONS, outcomes
 from smallhours.training.evaluation.receptions import Promise, promises_by_night, receptions
-from smallhours.vocabulary import BUTTONS, SHOWN, Reaction, words_of
+from smallhours.vocabulary import BUTTONS, SHOWN, Outcome, Reaction, words_of
 from smallhours.web.charts.canvas import for_screens
 from smallhours.web.charts.lines import LineSeries, format_date, lines
 from smallhours.web.page_context import PageContext
@@ -115,7 +115,7 @@ def history(
         PublishedList(
             night=row["night"],
             name=row["name"],
-            outcome=row["outcome"].replace("_", " "),
+            outcome=Outcome(row["outcome"]).in_words,
             note=row["note"] or "",
             size=len(row["track_keys"]),
             shares=_shares(by_night.get(str(row["night"])), pressed, row["night"]),
@@ -145,7 +145,7 @@ def _told(rows: pd.DataFrame) -> list[str]:
     """Return a sentence about the list at each place."""
     parts = zip(*(rows[name] for name in ("place", "outcome", "note")), strict=True)
     return [
-        f"{PLACE_NAMES.get(place, place)}: {outcome.replace('_', ' ')}. {note or ''}".strip()
+        f"{PLACE_NAMES.get(place, place)}: {Outcome(outcome).in_words}. {note or ''}".strip()
         for place, outcome, note in parts
     ]
 

@@ -22,7 +22,7 @@ from smallhours.playlist.select.quality import alarms_in
 from smallhours.services.set_aside import deferred_on, set_aside_on
 from smallhours.training.evaluation.receptions import Promise, promises_by_night
 from smallhours.training.ranking.signals import reached_picks
-from smallhours.vocabulary import SHOWN, PlaceName
+from smallhours.vocabulary import SHOWN, Outcome, PlaceName
 from smallhours.web.page_context import PageContext
 from smallhours.web.track_links import (
     image_hosts,
@@ -316,7 +316,7 @@ def _at_place(row: Mapping[Hashable, Any], chosen: pd.DataFrame) -> ListAtPlace:
     return ListAtPlace(
         place=PLACE_NAMES.get(place, place),
         name=str(row["name"]),
-        outcome=str(row["outcome"]).replace("_", " "),
+        outcome=Outcome(row["outcome"]).in_words,
         note=str(row["note"] or ""),
         link=page_of(place, playlist_id),
         uris=dict(zip(row["track_keys"], row["uris"], strict=False)),
