@@ -62,7 +62,7 @@ def test_all_rows_say_who_told_them(home: Nights, told: dict[str, Summary]) -> N
 def test_candidates_come_by_every_route(home: Nights, told: dict[str, Summary]) -> None:
     assert told["gather_candidates"]["candidates"] > 100
     routes = set(home.lake.frame(CANDIDATES)["route"])
-    assert {"similar_track", "similar_artist", "known_artist", "tag"} <= routes
+    assert {"similar_track", "two_steps", "similar_artist", "known_artist", "tag"} <= routes
 
 
 @pytest.mark.usefixtures("told")

@@ -342,11 +342,19 @@ def artist_mbids(lake: Lake) -> dict[str, str]:
 
 
 def track_mbids(lake: Lake) -> dict[str, str]:
-    """Return the MusicBrainz ids of tracks by key."""
-    rows = lake.frame(
-        RECORDINGS, columns=["track_key", "mbid"], filters=pc.field("mbid").is_valid()
+    """Return the MusicBrainz ids of tracks by key: their own, or as ListenBrainz' neighbours."""
+    named = pc.field("mbid").is_valid()
+    near = lake.frame(
+        SIMILAR,
+        columns=["neighbour_key", "mbid"],
+        filters=named
+        & (pc.field("source") == CatalogSource.LISTENBRAINZ)
+        & (pc.field("kind") != "artist"),
     )
-    return dict(zip(rows["track_key"], rows["mbid"], strict=True))
+    ids = dict(zip(near["neighbour_key"], near["mbid"], strict=True))
+    own = lake.frame(RECORDINGS, columns=["track_key", "mbid"], filters=named)
+    ids |= dict(zip(own["track_key"], own["mbid"], strict=True))
+    return ids
 
 
 def told_spotify_ids(
