@@ -53,9 +53,13 @@ FIRST_NIGHT: Mapping[str, int] = MappingProxyType(
     }
 )
 
-# Where ListenBrainz is not asked, there is time for more of Last.fm's calls.
+# Where only one of the two is asked, there is time for more of its calls: with ListenBrainz alone
+# all calls are reckoned to take 12 minutes.
 LASTFM_ALONE: Mapping[str, int] = MappingProxyType(
     {"lastfm_calls_per_night": 1_000, "near_artists": 150}
+)
+LISTENBRAINZ_ALONE: Mapping[str, int] = MappingProxyType(
+    {"near_artists": 150, "tracks_per_night": 3_000}
 )
 
 
@@ -313,7 +317,11 @@ def settings_tonight(lake: Lake, listener: str, settings: Settings, night: Night
     if (lists["outcome"].isin(SHOWN) & (lists["night"] < night.date)).any():
         return settings
     own = settings.catalog
-    alone = not (settings.services.listenbrainz.enabled and settings.contact(listener))
-    most_of = {**FIRST_NIGHT, **LASTFM_ALONE} if alone else FIRST_NIGHT
+    more: Mapping[str, int] = {}
+    if not (settings.services.listenbrainz.enabled and settings.contact(listener)):
+        more = LASTFM_ALONE
+    elif not settings.listener(listener).lastfm:
+        more = LISTENBRAINZ_ALONE
+    most_of = {**FIRST_NIGHT, **more}
     limits = {name: min(getattr(own, name), most) for name, most in most_of.items()}
     return settings.model_copy(update={"catalog": own.model_copy(update=limits)})
