@@ -3,6 +3,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
+from smallhours.training.ranking.artist_graph import LIST_COLUMNS, ArtistGraph, no_lists
 from smallhours.training.ranking.signals import (
     MIN_PICKS,
     empty_picks,
@@ -21,6 +22,12 @@ def feedback(*rows: tuple[str, str], night: dt.date = MONDAY, intent: str = "mai
         [(night, intent, key, reaction) for key, reaction in rows],
         columns=["night", "intent", "track_key", "reaction"],
     )
+
+
+def received(vectors: TagVectors, picks: pd.DataFrame) -> pd.Series:
+    """Return the reception of the new tracks, where there are no lists of similar artists."""
+    graph = ArtistGraph.of(no_lists(), Tags({}, {}), [*vectors.tracks, *NEW])
+    return reception(vectors, graph, picks, pd.Index(NEW))
 
 
 def picks_of_calm_and_loud(count: int) -> tuple[pd.DataFrame, TagVectors]:
@@ -64,16 +71,31 @@ def test_picks_of_other_playlists_were_chosen_for_other_reasons() -> None:
 def test_a_track_like_the_welcome_picks_is_expected_to_be_welcome() -> None:
     picks, vectors = picks_of_calm_and_loud(60)
 
-    found = reception(vectors, picks, pd.Index(NEW))
+    found = received(vectors, picks)
 
     assert found["new · calm"] > 0.1
     assert found["new · loud"] < -0.1
-    assert pd.isna(found["new · untagged"])
+    assert found["new · untagged"] == 0.0
+
+
+def test_without_a_tag_the_artists_tell_which_tracks_are_welcome() -> None:
+    # The calm artists name one that was never picked, and the loud ones another.
+    picks, _ = picks_of_calm_and_loud(60)
+    rows = [(f"artist {at}", ("calm one", "loud one")[at % 2], 0.5, 1) for at in range(60)]
+    lists = pd.DataFrame(rows, columns=LIST_COLUMNS)
+    new = pd.Index(["calm one · song", "loud one · song", "unheard · song"])
+    graph = ArtistGraph.of(lists, Tags({}, {}), [*picks["track_key"], *new])
+
+    found = reception(TagVectors.of(Tags({}, {}), new), graph, picks, new)
+
+    assert found["calm one · song"] > 0.04
+    assert found["loud one · song"] < -0.04
+    assert found["unheard · song"] == 0.0
 
 
 def test_more_picks_say_it_louder() -> None:
     few, many = (
-        reception(vectors, picks, pd.Index(NEW))["new · calm"]
+        received(vectors, picks)["new · calm"]
         for picks, vectors in (picks_of_calm_and_loud(40), picks_of_calm_and_loud(400))
     )
 
@@ -83,11 +105,11 @@ def test_more_picks_say_it_louder() -> None:
 def test_a_handful_of_picks_says_nothing() -> None:
     picks, vectors = picks_of_calm_and_loud(MIN_PICKS - 1)
 
-    assert reception(vectors, picks, pd.Index(NEW)).isna().all()
-    assert reception(vectors, empty_picks(), pd.Index(NEW)).isna().all()
+    assert received(vectors, picks).isna().all()
+    assert received(vectors, empty_picks()).isna().all()
 
 
 def test_where_all_was_welcome_nothing_is_told_apart() -> None:
     picks, vectors = picks_of_calm_and_loud(80)
 
-    assert reception(vectors, picks[picks["welcome"]], pd.Index(NEW)).isna().all()
+    assert received(vectors, picks[picks["welcome"]]).isna().all()

@@ -153,6 +153,7 @@ class ListenerContext:
         evidence, tracks, night = self.evidence, self.evidence.tracks, self.night.date
         history = evidence.history
         everything = [*tracks.index.tolist(), *history.tracks.index.tolist()]
+        graph = ArtistGraph.of(evidence.artist_lists, evidence.tags, everything)
         found = candidate_signals(
             tracks.index,
             votes=evidence.votes,
@@ -160,7 +161,7 @@ class ListenerContext:
             artists=history.artists["weight"],
             listeners=tracks["listeners"],
             vectors=self.space,
-            graph=ArtistGraph.of(evidence.artist_lists, evidence.tags, everything),
+            graph=graph,
             features=self.features,
             rng=rng,
         )
@@ -171,7 +172,7 @@ class ListenerContext:
         if recent := [key for key, date in evidence.shown.items() if date >= since]:
             lists = self.space.rows(pd.Index(sorted(recent)))
             found[DISTANCE_FROM_RECENT] = distance_from(self.space.rows(tracks.index), lists)
-        received = reception(self.space, evidence.picks, tracks.index)
+        received = reception(self.space, graph, evidence.picks, tracks.index)
         # Without enough picks it knows nothing of any track, and is left out.
         return found.assign(**{RECEPTION: received}) if received.notna().any() else found
 

@@ -169,6 +169,16 @@ class ArtistGraph:
         }
         return pd.DataFrame(found, index=self.artists)
 
+    def likeness(self) -> sparse.csr_matrix:
+        """Return rows whose products say how alike two artists are, CSR (n, factors + n).
+
+        A product is the cosine of their lent tags plus that of the lists around them: their own
+        and those that name them, with each artist itself in the first place.
+        """
+        around = self.places + self.places.T + sparse.eye_array(len(self.artists))
+        kinds = [unit_rows(sparse.csr_matrix(rows)) for rows in (self.lent_tags, around)]
+        return sparse.csr_matrix(sparse.hstack(kinds))
+
     def _named_together(self, home: Floats) -> Floats:
         alike = np.asarray(self.named_by @ (self.named_by.T @ home))
         itself = home * (np.diff(self.named_by.indptr) > 0)

@@ -216,6 +216,7 @@ def past_signals(
         tracks: The tracks to score.
         rng: Random generator.
     """
+    graph = past_tables.graph_known_to(past)
     seen = candidate_signals(
         tracks,
         votes=votes,
@@ -223,13 +224,13 @@ def past_signals(
         artists=artist_weights(weights),
         listeners=past_tables.listeners,
         vectors=past_tables.vectors,
-        graph=past_tables.graph_known_to(past),
+        graph=graph,
         features=past_tables.features,
         rng=rng,
     )
     seen[P_LIKE] = _p_like(past_tables, past, cut, tracks, rng)
     picks = graded_picks(feedback_before(past.feedback, cut))
-    seen[RECEPTION] = reception(past_tables.vectors, picks, tracks)
+    seen[RECEPTION] = reception(past_tables.vectors, graph, picks, tracks)
     return seen[list(PAST_SIGNALS)]
 
 

@@ -6,15 +6,17 @@ unknown for a track. `candidate_signals` calls them for the nightly ranking and 
 past, so that what is measured is what ranks at night.
 
 The reception signal is how a track would be received, by the reception of past picks like it:
-Bayesian linear regression on the tags (Rasmussen and Williams, 2006, section 2.1). A pick's grade
-is the mean grade, plus a little for each of its tags, plus noise, and noise is most of it. So a
-single pick changes little, and many picks show the tags that the welcome ones share:
+Bayesian linear regression on the tags, and on the artists' lent tags and lists of similar artists
+(Rasmussen and Williams, 2006, section 2.1). A pick's grade is the mean grade, plus a little for
+each of its tags and for each artist around its own, plus noise, and noise is most of it. So a
+single pick changes little, and many picks show what the welcome ones share:
 
-    f(x) = x . X' (X X' + GRADE_VARIANCE / TAG_VARIANCE I)^-1 (grade - mean)
+    f(x) = x . X' (X X' + GRADE_VARIANCE / TASTE_VARIANCE I)^-1 (grade - mean)
 
-with unit vectors over tags. The taste model learns from what a listener plays by themselves against
-a random background, and so predicts which music they know; this one predicts how they react to
-recommendations.
+with vectors of length one, of which the tags, the lent tags and the artists are a third each. Where
+tags are genres, and few, the artists tell most. The taste model learns from what a listener plays
+by themselves against a random background, and so predicts which music they know; this one predicts
+how they react to recommendations.
 """
 
 import datetime as dt
@@ -36,7 +38,6 @@ from smallhours.training.ranking.fusion import (
     POPULARITY,
     SEED_SUPPORT,
     TAG_AFFINITY,
-    Flags,
     Floats,
 )
 from smallhours.training.ranking.tag_vectors import TagVectors, taste_centres
@@ -212,9 +213,11 @@ EXPLICIT_APPROVAL = (Reaction.SAVED, Reaction.THUMBS_UP)
 # Grades of a pick: heard to the end; skipped or passed over; saved or thumbed up; removed or
 # otherwise rejected.
 GRADE_HEARD, GRADE_NOT_HEARD, GRADE_APPROVED, GRADE_REJECTED = 1.0, 0.0, 1.5, -0.5
-# Variance of a grade by chance, and by the tags. Chance is large: of two picks that are equally
+# Variance of a grade by chance, and by taste. Chance is large: of two picks that are equally
 # liked, one is heard to its end and the other is not.
-GRADE_VARIANCE, TAG_VARIANCE = 0.23, 0.01
+GRADE_VARIANCE, TASTE_VARIANCE = 0.23, 0.01
+# A track's tags, and its artist's lent tags and lists.
+LIKENESSES = 3
 # Only the newest picks count: older ones take time to fit and are out of date.
 MAX_PICKS = 1_000
 MIN_PICKS = 30
@@ -274,36 +277,46 @@ def reached_picks(feedback: pd.DataFrame) -> pd.DataFrame:
     return reached.assign(welcome=reached["welcome"] & ~reached["rejected"])
 
 
-def reception(vectors: TagVectors, picks: pd.DataFrame, tracks: pd.Index) -> pd.Series:
+def reception(
+    vectors: TagVectors, graph: ArtistGraph, picks: pd.DataFrame, tracks: pd.Index
+) -> pd.Series:
     """Return each track's expected grade minus the mean grade.
 
     Args:
         vectors: Tag vectors of picks and tracks.
+        graph: The similar artists of their artists.
         picks: The result of `graded_picks`.
         tracks: The tracks to score.
 
     Returns:
-        NaN for a track without tags, and for all tracks with fewer than 30 tagged picks, or if all
-        picks were welcome or none.
+        NaN for all tracks with fewer than 30 picks of which anything is known, or if all of them
+        were welcome or none; 0 for a track of which nothing is known.
     """
     unknown = pd.Series(np.nan, index=tracks)
     newest = picks.tail(MAX_PICKS)
-    rows = vectors.rows(pd.Index(newest["track_key"]))
-    tagged = _has_tags(rows)
-    rows, told = rows[tagged], newest[tagged]
+    if len(newest) < MIN_PICKS:
+        return unknown
+    picked = pd.Index(newest["track_key"])
+    of_artists = graph.likeness()
+    tags, artists = vectors.rows(picked), _of_owners(of_artists, graph, picked)
+    known = np.diff(tags.indptr) + np.diff(artists.indptr) > 0
+    tags, artists, told = tags[known], artists[known], newest[known]
     if len(told) < MIN_PICKS or told["welcome"].nunique() < 2:
         return unknown
     grades: Floats = told["grade"].to_numpy(dtype=float)
-    alike = np.asarray((rows @ rows.T).todense())
-    alike[np.diag_indices_from(alike)] += GRADE_VARIANCE / TAG_VARIANCE
-    by_tag = rows.T @ np.linalg.solve(alike, grades - grades.mean())
-    asked = vectors.rows(tracks)
-    return pd.Series(np.where(_has_tags(asked), asked @ by_tag, np.nan), index=tracks)
+    alike = np.asarray((tags @ tags.T + artists @ artists.T).todense()) / LIKENESSES
+    alike[np.diag_indices_from(alike)] += GRADE_VARIANCE / TASTE_VARIANCE
+    share = np.linalg.solve(alike, grades - grades.mean()) / LIKENESSES
+    by_artist = sparse.csr_matrix((of_artists @ (artists.T @ share))[:, None])
+    ours = _of_owners(by_artist, graph, tracks).toarray().ravel()
+    return pd.Series(vectors.rows(tracks) @ (tags.T @ share) + ours, index=tracks)
 
 
-def _has_tags(vectors: sparse.csr_matrix) -> Flags:
-    found: Flags = np.asarray(vectors.sum(axis=1)).ravel() > 0
-    return found
+def _of_owners(rows: sparse.csr_matrix, graph: ArtistGraph, tracks: pd.Index) -> sparse.csr_matrix:
+    """Return the rows of the tracks' artists; rows of 0 for an artist who is not in the graph."""
+    at = graph.artists.get_indexer(pd.Index([artist_key_in(key) for key in tracks], dtype="str"))
+    held = sparse.csr_matrix(rows[np.where(at >= 0, at, 0)])
+    return sparse.csr_matrix(sparse.diags_array((at >= 0).astype(float)) @ held)
 
 
 def candidate_signals(
