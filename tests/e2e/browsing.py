@@ -66,7 +66,7 @@ def invite_guest(home: Path) -> None:
     (home / "airflow.cfg").write_text(
         f"[core]\nsimple_auth_manager_users = {OWNER}:admin,{GUEST}:viewer\n"
         f"fernet_key = {fernet_key}\n[api]\nsecret_key = {secrets.token_hex(32)}\n"
-        "[scheduler]\nscheduler_idle_sleep_time = 0.2\n",
+        "[scheduler]\nscheduler_idle_sleep_time = 0.5\n",
         encoding="utf-8",
     )
 
@@ -74,18 +74,23 @@ def invite_guest(home: Path) -> None:
 def logged_in(
     browser: Browser, home: AirflowHome, *, user: str = OWNER, dark: bool = False, width: int = 1200
 ) -> Page:
-    """Return a page at Airflow's front page, after the login form."""
-    passwords = json.loads(home.passwords.read_text(encoding="utf-8"))
+    """Return a page of its own at Airflow's front page, after the login form."""
     page = browser.new_page(
         viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
     )
+    log_in(page, home, user=user)
+    return page
+
+
+def log_in(page: Page, home: AirflowHome, *, user: str = OWNER) -> None:
+    """Fill in Airflow's login form; all pages of the same context are logged in then."""
+    passwords = json.loads(home.passwords.read_text(encoding="utf-8"))
     page.set_default_timeout(TIMEOUT_MS)
     page.goto(home.url)
     page.fill("input[name=username]", user)
     page.fill("input[name=password]", passwords[user])
     page.click("button[type=submit], button:has-text('Sign in')")
     page.wait_for_url(lambda url: "/auth/login" not in url)
-    return page
 
 
 def inside(page: Page) -> FrameLocator:
