@@ -118,10 +118,10 @@ class Installation:
             part.process.terminate()
             part.process.wait(_WAIT_S)
 
-    def start_up(self, *options: str) -> ManagedProcess:
+    def start_up(self, *options: str, **env: str) -> ManagedProcess:
         """Start `smallhours up`, and return it when it runs."""
         (self.folder / "up.log").unlink(missing_ok=True)
-        part = self._start("up", "--port", str(self.port), *options)
+        part = self._start("up", "--port", str(self.port), *options, **env)
         until = time.monotonic() + _WAIT_S
         while "next night starts" not in self.said("up"):
             part.check()
@@ -177,12 +177,12 @@ class Installation:
             shown, _ = login.communicate(f"{reply.headers['location']}\n", timeout=_WAIT_S)
         assert login.returncode == 0, shown
 
-    def _start(self, command: str, *arguments: str) -> ManagedProcess:
+    def _start(self, command: str, *arguments: str, **env: str) -> ManagedProcess:
         with hang_up_heard():
             part = ManagedProcess(
                 command,
                 [sys.executable, "-m", "smallhours", command, *arguments],
-                env=self.environment(),
+                env={**self.environment(), **env},
                 log=self.folder / f"{command}.log",
                 cwd=self.folder,
             )
