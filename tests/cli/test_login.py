@@ -80,13 +80,6 @@ def address_shown(process: subprocess.Popen[str]) -> str:
     raise AssertionError("no address was shown")
 
 
-def doctor_output(terminal: Terminal) -> str:
-    """Return the output of `smallhours doctor --offline` on one line."""
-    code, shown = terminal.run("doctor", "--offline")
-    assert code == 1
-    return " ".join(shown.split())
-
-
 def test_logging_in_from_nothing_makes_working_connections(terminal: Terminal) -> None:
     code, shown = terminal.run("login", "lastfm", answers=f"{KEY}\n")
     assert code == 0, shown
@@ -142,20 +135,17 @@ def test_what_is_no_consent_says_so(terminal: Terminal, address: str, says: str)
     assert says in shown
 
 
-def test_over_ssh_the_address_is_pasted(terminal: Terminal) -> None:
-    process = terminal.start("login", "spotify", "--paste")
-    assert process.stdin is not None
-    process.stdin.write("sandbox-client\n\n")
-    process.stdin.flush()
-    reply = requests.get(address_shown(process), timeout=10, allow_redirects=False)
+# Over SSH the address is pasted: see tests/cli/test_private_logins.py.
+def test_a_wrong_key_and_an_address_of_another_login_are_refused_and_not_kept(
+    terminal: Terminal,
+) -> None:
+    code, shown = terminal.run("login", "lastfm", answers="not-a-key\n")
 
-    shown, _ = process.communicate(f"{reply.headers['location']}\n", timeout=60)
+    assert code == 1
+    assert "error: Last.fm:" in shown
+    assert "give it to `smallhours login lastfm --listener ada`" in " ".join(shown.split())
+    assert "connection" not in shown
 
-    assert process.returncode == 0, shown
-    assert "Logged in as" in shown
-
-
-def test_an_address_of_another_login_is_refused_and_nothing_is_kept(terminal: Terminal) -> None:
     code, shown = terminal.run(
         "login",
         "spotify",
@@ -166,19 +156,12 @@ def test_an_address_of_another_login_is_refused_and_nothing_is_kept(terminal: Te
     assert code == 1
     assert "the login did not succeed" in shown
     assert "stolen" not in shown
-    assert "There is no Airflow connection `spotify_ada`" in doctor_output(terminal)
-
-
-def test_a_wrong_key_is_not_kept(terminal: Terminal) -> None:
-    code, shown = terminal.run("login", "lastfm", answers="not-a-key\n")
-
+    code, shown = terminal.run("doctor", "--offline")
     assert code == 1
-    assert "error: Last.fm:" in shown
-    assert "give it to `smallhours login lastfm --listener ada`" in " ".join(shown.split())
-    assert "connection" not in shown
-    found = doctor_output(terminal)
-    assert "There is no Airflow connection `lastfm_ada`" in found
-    assert "no key or login is stored yet" in found
+    said = " ".join(shown.split())
+    for name in ("lastfm_ada", "spotify_ada"):
+        assert f"There is no Airflow connection `{name}`" in said
+    assert "no key or login is stored yet" in said
 
 
 @pytest.mark.parametrize(
