@@ -3,8 +3,11 @@
 import datetime as dt
 import os
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +23,7 @@ from smallhours.local.running import hold_home
 from smallhours.orchestration import get_provider_info
 from smallhours.settings import load_settings
 
-pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=30)]
+pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=7)]
 
 GONE, USER, SECRET = "ada", "Zeb_Fm", "key-0123456789"
 SETTINGS = f"""\
@@ -56,25 +59,14 @@ for name in ("ada-2", "{GONE}"):
     Variable.set(f"smallhours_spotify_token_{{name}}", {{"refresh_token": "{SECRET}"}},
                  serialize_json=True)
 """
-READ = """
-from airflow.models.connection import Connection
-from airflow.models.dagrun import DagRun
-from airflow.utils.session import create_session
-from sqlalchemy import select
-
-with create_session() as session:
-    print(*session.scalars(select(Connection.conn_id).order_by(Connection.conn_id)),
-          *session.scalars(select(DagRun.run_id).order_by(DagRun.run_id)))
-"""
-
-
 # The name, but not in `ada-2`, who stays.
 TOLD = re.compile(rb"ada(?![a-z0-9_-])|Zeb_Fm|Zeb_Lb")
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """An installation with two listeners, of whom everything is stored."""
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An installation with two listeners, of whom everything is stored; tests copy it."""
+    tmp_path = tmp_path_factory.mktemp("filled")
     (tmp_path / "smallhours.toml").write_text(SETTINGS)
     lake = Lake(str(tmp_path / "data"))
     prepare_lake(lake)
@@ -100,25 +92,32 @@ def folder(tmp_path: Path) -> Path:
         log.write_text(f"rank_candidates for {name}, night 2026-11-02\n")
     (logs / "parts.log").write_text(f"asked for {USER}\n")
     (logs / "listens.log").write_text("asked for Zeb_Lb\n")
-    run(tmp_path, FILL, prepare=True)
+    fill(tmp_path)
     return tmp_path
 
 
-def run(folder: Path, program: str, *, prepare: bool = False) -> str:
+def fill(folder: Path) -> None:
+    """Prepare Airflow's database as `up` does, and store all of both listeners in it."""
     home = AirflowHome(folder / ".airflow", 8080, folder / "smallhours.toml")
     with LocalAirflow(home, home.environment()) as airflow:
-        if prepare:
-            airflow.prepare()
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=folder,
-            env=airflow.env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()[-1] if done.stdout else ""
+        airflow.prepare()
+        subprocess.run([sys.executable, "-c", FILL], cwd=folder, env=airflow.env, check=True)
+
+
+@pytest.fixture
+def folder(filled: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(filled, tmp_path / "home"))
+
+
+def left(folder: Path) -> list[str]:
+    """The connections and the runs that Airflow's database holds."""
+    with closing(sqlite3.connect(folder / ".airflow" / "airflow.db")) as database:
+        return [
+            name
+            for table, column in (("connection", "conn_id"), ("dag_run", "run_id"))
+            for (name,) in database.execute(f"SELECT {column} FROM {table} ORDER BY {column}")  # noqa: S608
+        ]
 
 
 def forget(folder: Path, *arguments: str, answer: str = "") -> tuple[int, str]:
@@ -175,7 +174,7 @@ def test_nothing_is_left_of_them_and_everything_of_the_others(folder: Path) -> N
     assert set(lake.frame(METRICS)["listener"]) == {"ada-2"}
     assert len(lake.frame(LIBRARY)) == 1
     assert lake.partitions(RECOMMENDATIONS) == []
-    assert run(folder, READ).split() == [
+    assert left(folder) == [
         *(f"{service}_ada-2" for service in SERVICES),
         "night__ada-2",
         "night__all",

@@ -13,12 +13,12 @@ from smallhours.local.forget import SERVICES
 from smallhours.local.home_files import make_home
 from tests.local.test_backup import environment
 from tests.local.test_backup import run as smallhours
-from tests.local.test_forget import FILL, GONE, SETTINGS, TOLD, run
+from tests.local.test_forget import GONE, SETTINGS, TOLD, fill
 from tests.postgres_fixture import needs_postgres
 
 pytestmark = [
     pytest.mark.airflow,
-    pytest.mark.slow(seconds=60),
+    pytest.mark.slow(seconds=25),
     pytest.mark.timeout(900),
     needs_postgres,
 ]
@@ -47,7 +47,7 @@ def test_it_is_backed_up_restored_and_a_listener_forgotten(
     address = postgres_url.render_as_string(hide_password=False).replace("%", "%%")
     with (folder / ".airflow" / "airflow.cfg").open("a") as configuration:
         configuration.write(f"\n[database]\nsql_alchemy_conn = {address}\n")
-    run(folder, FILL, prepare=True)
+    fill(folder)
     stored = connections(postgres_url)
     assert len(stored) == 2 * len(SERVICES)
 
