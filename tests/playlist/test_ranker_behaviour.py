@@ -48,13 +48,15 @@ SIZE = 12
 WISHES: Mapping[str, Any] = {"exploration": 0.5, "explicit": False}
 
 
-def asked(intent: str, **playlist_settings: Any) -> Settings:
-    """Return settings with one intent beside the main list, with the same settings."""
+def asked(*intents: str, size: int = SIZE, **playlist_settings: Any) -> Settings:
+    """Return settings with intents beside the main list, with the same settings."""
     me: dict[str, Any] = {"lastfm_user": "ada", "timezone": "Europe/Dublin"}
-    me["playlist"] = {"size": SIZE, "shortest": 1, **playlist_settings}
-    if intent != "main":
+    me["playlist"] = {"size": size, "shortest": 1, **playlist_settings}
+    if "main" not in intents:
         me["playlist"]["size"] = 1  # what is in the main list can't be in another
-        me["intents"] = {intent: {**INTENTS[intent], "size": SIZE, "shortest": 1}}
+    me["intents"] = {
+        each: {**INTENTS[each], "size": size, "shortest": 1} for each in intents if INTENTS[each]
+    }
     return settings_for("http://127.0.0.1:9", listeners={"default": me})
 
 
@@ -67,6 +69,13 @@ def ranked(
     rank_candidates("default", ranked_lake.lake, settings=settings, night=night)
     rows = ranked_lake.recommendations(date)
     return rows[rows["intent"] == intent]
+
+
+def ranked_together(ranked_lake: RankedLake, **playlist_settings: Any) -> dict[str, pd.DataFrame]:
+    """Return the rows of all intents of one night: their lists are short, so that all find some."""
+    _rank(ranked_lake, asked(*RANKERS, size=5, **playlist_settings))
+    rows = ranked_lake.recommendations()
+    return {intent: rows[rows["intent"] == intent] for intent in RANKERS}
 
 
 Ranking = Callable[..., pd.DataFrame]
@@ -140,12 +149,11 @@ def ranking(full_lake: RankedLake, tmp_path_factory: pytest.TempPathFactory) -> 
     )
 
 
-@pytest.mark.parametrize("intent", RANKERS)
-def test_the_same_night_gives_the_same_rows(
-    ranked_lake: RankedLake, ranking: Ranking, intent: str
-) -> None:
-    again = ranked(ranked_lake, intent, **WISHES)
-    pd.testing.assert_frame_equal(again, ranking(intent, **WISHES))
+def test_the_same_night_gives_the_same_rows(ranked_lake: RankedLake) -> None:
+    first, again = (ranked_together(ranked_lake, **WISHES) for _ in range(2))
+    for intent in RANKERS:
+        assert listed(first[intent]), intent
+        pd.testing.assert_frame_equal(again[intent], first[intent])
 
 
 def test_another_night_explores_elsewhere(ranking: Ranking) -> None:
@@ -300,20 +308,19 @@ def test_one_candidate_is_enough_and_none_for_the_intent_is_no_failure(
     assert len(named(rows)) <= (len(ranked_lake.known) if intent in FAMILIAR else 1)
 
 
-@pytest.mark.parametrize("intent", RANKERS)
-def test_identical_scores_still_make_a_list_within_the_caps(
-    ranked_lake: RankedLake, intent: str
-) -> None:
+def test_identical_scores_still_make_lists_within_the_caps(ranked_lake: RankedLake) -> None:
     seed = ranked_lake.known[0]
     write_candidates(ranked_lake.lake, [(key, "tag", seed, 0.5) for key in ranked_lake.candidates])
     _level(ranked_lake)
-    rows = ranked(ranked_lake, intent)
-    assert max(Counter(map(artist_key_in, named(rows))).values(), default=0) <= 2
-    pd.testing.assert_frame_equal(ranked(ranked_lake, intent), rows)
+    rows = ranked_together(ranked_lake)
+    again = ranked_together(ranked_lake)
+    for intent in RANKERS:
+        counts = Counter(map(artist_key_in, named(rows[intent])))
+        assert max(counts.values(), default=0) <= 2, intent
+        pd.testing.assert_frame_equal(again[intent], rows[intent])
 
 
-@pytest.mark.parametrize("intent", RANKERS)
-def test_hostile_tags_change_nothing_but_the_picks(ranked_lake: RankedLake, intent: str) -> None:
+def test_hostile_tags_change_nothing_but_the_picks(ranked_lake: RankedLake) -> None:
     hostile = ["", " ", "%s{0}", "\u202eevil", "a" * 500, "💥", "'; drop table", "\0nul", "ß\u0301"]
     artists = sorted({artist_key_in(key) for key in ranked_lake.candidates})
     frame = pd.DataFrame(
@@ -326,23 +333,18 @@ def test_hostile_tags_change_nothing_but_the_picks(ranked_lake: RankedLake, inte
     frame["fetched_at"], frame["source"] = dt.date(2026, 11, 1), "lastfm"
     frame["prefix"] = frame["artist_key"].map(prefix_of)
     ranked_lake.lake.merge(ARTIST_TAGS, frame)
-    rows = ranked(ranked_lake, intent, blocked_tags=["💥 no such"])
-    assert rows["reason"].notna().all()
-    assert len(set(named(rows))) == len(named(rows))
+    for rows in ranked_together(ranked_lake, blocked_tags=["💥 no such"]).values():
+        assert rows["reason"].notna().all()
+        assert len(set(named(rows))) == len(named(rows))
 
 
 def test_no_track_is_in_two_of_the_nights_lists(ranked_lake: RankedLake) -> None:
-    intents = {
-        key: {**intent, "size": 5, "shortest": 1} for key, intent in INTENTS.items() if intent
-    }
-    me = {"lastfm_user": "ada", "timezone": "Europe/Dublin", "intents": intents}
-    settings = settings_for("http://127.0.0.1:9", listeners={"default": me})
-    summary = _rank(ranked_lake, settings)
+    summary = _rank(ranked_lake, asked(*RANKERS, size=5))
     rows = ranked_lake.recommendations()
     assert not rows[rows["position"].notna()].index.duplicated().any()
     spare = rows[rows["why_not"] == "reserve"]
     assert not set(spare.index) & set(rows.index[rows["position"].notna()])
-    assert {f"intent_{key}" for key in intents} <= summary.keys()
+    assert {f"intent_{intent}" for intent in RANKERS if INTENTS[intent]} <= summary.keys()
 
 
 def test_an_intent_that_is_gone_from_the_settings_leaves_no_rows(ranked_lake: RankedLake) -> None:
