@@ -1,13 +1,21 @@
 """Runs DAGs in-process, without a scheduler, against the sandbox."""
 
 import logging
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from smallhours.lake.store import Lake
+from smallhours.listening.stages import sync_scrobbles
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.world import World
 from tests.airflow_home import CHECKOUT, AirflowInstall, airflow_db, airflow_install
+from tests.e2e.installation import SMALL_CATALOG
+from tests.service_fixtures import open_household, settings_for
 
 __all__ = ["airflow_db", "airflow_install"]
 
@@ -65,3 +73,28 @@ def run_dag(
         return DagRunResult(finished, caplog)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def first_syncs(small_world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a lake with the scrobbles of `ada` and `bruno` until the night before; keep it so."""
+    folder = tmp_path_factory.mktemp("first_syncs") / "lake"
+    with (
+        SandboxServer(SandboxState(small_world)) as server,
+        open_household(server, folder) as made,
+    ):
+        people = {name: {"lastfm": name, "timezone": "Europe/Dublin"} for name in ("ada", "bruno")}
+        settings = settings_for(server.url, listeners=people)
+        for name in people:
+            night = settings.night(name, "2026-11-01")
+            sync_scrobbles(name, Lake(str(folder)), made.lastfm, settings=settings, night=night)
+    return folder
+
+
+@pytest.fixture
+def synced(airflow_install: AirflowInstall, first_syncs: Path) -> AirflowInstall:
+    """Return the installation with those scrobbles in its lake, and of whom a night asks little."""
+    shutil.copytree(first_syncs, airflow_install.lake.url)
+    text = airflow_install.settings.read_text(encoding="utf-8")
+    airflow_install.write_settings(text + SMALL_CATALOG)
+    return airflow_install

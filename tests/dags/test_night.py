@@ -78,9 +78,9 @@ def test_an_empty_form_syncs_every_listener_and_announces_each(run_dag: RunDag) 
 
 
 def test_one_listeners_failure_leaves_the_others_night_alone(
-    run_dag: RunDag, airflow_install: AirflowInstall, told: list[dict[str, Any]]
+    run_dag: RunDag, synced: AirflowInstall, told: list[dict[str, Any]]
 ) -> None:
-    airflow_install.set_connection("lastfm_ada", conn_type="lastfm")
+    synced.set_connection("lastfm_ada", conn_type="lastfm")
 
     outcome = run_dag("sync_listening", night=NIGHT)
 
@@ -98,6 +98,7 @@ def test_one_listeners_failure_leaves_the_others_night_alone(
     assert message["message"] == outcome.errors[0]
 
 
+@pytest.mark.usefixtures("synced")
 def test_a_form_without_a_night_means_tonight(run_dag: RunDag) -> None:
     outcome = run_dag("sync_listening", listener="bruno")
 
@@ -109,6 +110,7 @@ def test_a_form_without_a_night_means_tonight(run_dag: RunDag) -> None:
     }
 
 
+@pytest.mark.usefixtures("synced")
 def test_a_night_that_is_synced_twice_goes_on_once_and_is_dated(run_dag: RunDag) -> None:
     # Two events of each asset with one key (apache/airflow#71070).
     for _ in range(2):
@@ -120,24 +122,22 @@ def test_a_night_that_is_synced_twice_goes_on_once_and_is_dated(run_dag: RunDag)
 
 
 def test_a_listener_without_spotify_needs_no_spotify_connection(
-    run_dag: RunDag, airflow_install: AirflowInstall
+    run_dag: RunDag, synced: AirflowInstall
 ) -> None:
-    text = airflow_install.settings.read_text(encoding="utf-8")
-    airflow_install.write_settings(
-        text.replace("[listeners.ada]", "[listeners.ada]\nspotify = false")
-    )
-    airflow_install.unset_connection("spotify_ada")
+    text = synced.settings.read_text(encoding="utf-8")
+    synced.write_settings(text.replace("[listeners.ada]", "[listeners.ada]\nspotify = false"))
+    synced.unset_connection("spotify_ada")
 
     outcome = run_dag("sync_listening", listener="ada", night=NIGHT)
 
     assert outcome.succeeded
-    signals = airflow_install.lake.frame(LIBRARY, where={"listener": "ada"})["signal"]
+    signals = synced.lake.frame(LIBRARY, where={"listener": "ada"})["signal"]
     assert set(signals) <= {"loved"}
 
 
-def test_a_passing_fault_is_tried_again(run_dag: RunDag, airflow_install: AirflowInstall) -> None:
+def test_a_passing_fault_is_tried_again(run_dag: RunDag, synced: AirflowInstall) -> None:
     # Three bad answers use up the patience of one call; the task's second try finds no fault.
-    fault_rules_of(airflow_install.sandbox.state).add(
+    fault_rules_of(synced.sandbox.state).add(
         Fault("rate_limit", service="spotify", match="*recently-played*", seconds=1)
     )
 

@@ -34,16 +34,16 @@ def write_playlist(**form: Any) -> Any:
 
 
 def test_the_four_dags_bring_a_playlist_at_once_or_when_it_is_approved(
-    run_dag: RunDag, airflow_install: AirflowInstall, messenger: NoticeReceiver
+    run_dag: RunDag, synced: AirflowInstall, messenger: NoticeReceiver
 ) -> None:
-    text = airflow_install.settings.read_text(encoding="utf-8")
-    airflow_install.write_settings(f'{text}[notices]\nconnection = "messenger"\n')
+    text = synced.settings.read_text(encoding="utf-8")
+    synced.write_settings(f'{text}[notices]\nconnection = "messenger"\n')
     for dag in NIGHTLY:
         outcome = run_dag(dag, listener="ada", night=NIGHT)
         assert outcome.succeeded, outcome.errors
 
-    written = airflow_install.lake.frame(PLAYLISTS, where={"listener": "ada"}).iloc[-1]
-    playlists = airflow_install.sandbox.state.playlists
+    written = synced.lake.frame(PLAYLISTS, where={"listener": "ada"}).iloc[-1]
+    playlists = synced.sandbox.state.playlists
     assert [item.uri for item in playlists[written["playlist_id"]].items] == list(written["uris"])
     (told,) = messenger.got
     assert told["title"] == f"Smallhours: {len(written['uris'])} tracks for ada"
@@ -52,7 +52,7 @@ def test_the_four_dags_bring_a_playlist_at_once_or_when_it_is_approved(
     assert outcome.states["approve", -1] == "skipped"
     assert outcome.states["publish_playlist", -1] == "success"
 
-    ask_for_review(airflow_install)
+    ask_for_review(synced)
     finished = write_playlist(listener="ada", night="2026-11-03")
 
     tasks = {task.task_id: task for task in finished.get_task_instances()}
@@ -61,7 +61,7 @@ def test_the_four_dags_bring_a_playlist_at_once_or_when_it_is_approved(
     assert "**Smallhours**" in shown
     assert "| + | " in shown
     assert tasks["publish_playlist"].state == "success"
-    assert len(airflow_install.lake.frame(PLAYLISTS, where={"listener": "ada"})) == 2
+    assert len(synced.lake.frame(PLAYLISTS, where={"listener": "ada"})) == 2
     waits, published = messenger.got[1:]
     assert waits["title"] == "Smallhours: tonight's list for ada waits for you"
     assert "**" not in waits["message"]

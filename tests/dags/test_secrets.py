@@ -38,23 +38,23 @@ def found_in(secret: str, *folders: Path) -> list[str]:
 
 def test_no_secret_is_in_logs_results_rendered_templates_or_the_lake(
     run_dag: Callable[..., DagRunResult],
-    airflow_install: AirflowInstall,
+    synced: AirflowInstall,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("DEBUG", logger="smallhours")
     for dag in NIGHTLY:
         assert run_dag(dag, listener="ada", night=NIGHT).succeeded
     # Errors talk about what went wrong: here that must not be what it went wrong with.
-    fault_rules_of(airflow_install.sandbox.state).add(Fault("private_profile", service="lastfm"))
+    fault_rules_of(synced.sandbox.state).add(Fault("private_profile", service="lastfm"))
     run_dag("sync_listening", listener="ada", night=NIGHT)
-    fault_rules_of(airflow_install.sandbox.state).clear()
-    accounts_of(airflow_install.sandbox.state).revoked.add("ada")
+    fault_rules_of(synced.sandbox.state).clear()
+    accounts_of(synced.sandbox.state).revoked.add("ada")
     run_dag("sync_listening", listener="ada", night=NIGHT)
 
     home = Path(os.environ["AIRFLOW_HOME"])  # its database holds results and rendered templates
     for secret in (API_KEY, CLIENT_SECRET, REFRESH_TOKEN):
         assert secret not in caplog.text
-        assert found_in(secret, home, airflow_install.settings.parent) == []
+        assert found_in(secret, home, synced.settings.parent) == []
 
 
 def test_no_secret_is_in_the_repr_of_what_holds_it(airflow_install: AirflowInstall) -> None:
