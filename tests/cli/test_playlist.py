@@ -6,11 +6,16 @@ from typer.testing import CliRunner
 from smallhours.cli import app
 from smallhours.errors import NotEnoughData
 from smallhours.runs import NIGHTLY
-from tests.airflow_home import NIGHT, AirflowInstall, airflow_install
+from tests.airflow_home import NIGHT, AirflowInstall, airflow_install, settings_text
+from tests.e2e.installation import SMALL_CATALOG
 
 __all__ = ["airflow_install"]
 
-pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.slow(seconds=15),
+    pytest.mark.filterwarnings("ignore::Warning"),
+]
 
 
 def run(*words: str) -> str:
@@ -22,6 +27,8 @@ def run(*words: str) -> str:
 def test_a_dry_run_shows_what_would_change_and_changes_nothing(
     airflow_install: AirflowInstall,
 ) -> None:
+    settings = settings_text(airflow_install.sandbox.url, {"ada": "ada"})
+    airflow_install.write_settings(settings + SMALL_CATALOG)
     for stage in (stage for stages in list(NIGHTLY.values())[:3] for stage in stages):
         run(stage.__name__.replace("_", "-"), "--night", NIGHT)
     shown = run("playlist", "--night", NIGHT, "--dry-run")
