@@ -33,7 +33,7 @@ def test_tables_that_do_not_fit_are_an_error_and_not_a_figure(
     assert "of 2 artists" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=30)
 def test_the_last_line_holds_every_figure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

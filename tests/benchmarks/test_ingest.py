@@ -47,7 +47,7 @@ def test_answers_that_were_lost_are_counted_for_each_kill() -> None:
     assert under_way == 0
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=40)
 def test_a_killed_stage_repeats_at_most_ten_calls(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

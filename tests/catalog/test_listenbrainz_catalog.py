@@ -22,7 +22,7 @@ from smallhours.summary import Summary
 from smallhours_sandbox.listenbrainz_state import listenbrainz_token
 from tests.faults.nights import FIRST, Keys, Nights, nights
 
-pytestmark = pytest.mark.slow(seconds=15)
+pytestmark = pytest.mark.slow(seconds=4)
 
 ALONE = {"lastfm": "", "listenbrainz": "ada"}
 REFRESH = (update_tracks, fetch_neighbours, fetch_tags, gather_candidates)

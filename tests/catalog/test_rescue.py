@@ -24,6 +24,8 @@ from tests.service_fixtures import LASTFM_KEY, NIGHT, ServiceFixture, household,
 
 __all__ = ["household"]
 
+pytestmark = pytest.mark.slow(seconds=4)
+
 SEEDS = {"seed_tracks": 2, "seed_artists": 2, "seed_tags": 1, "near_artists": 2}
 
 
@@ -93,7 +95,6 @@ def test_the_history_is_read_and_verified_although_it_was_verified_lately(
     assert mine.counted == len(home.lake.frame(PLAYS)) == 3_003
 
 
-@pytest.mark.slow
 def test_a_whole_rescue_leaves_nothing_to_ask(home: ServiceFixture) -> None:
     told: list[Progress] = []
     mine = rescue_of(home)

@@ -41,6 +41,8 @@ from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
 from tests.service_fixtures import ServiceFixture, open_household
 
+pytestmark = pytest.mark.slow(seconds=3)
+
 
 def listen(household: ServiceFixture) -> None:
     about: dict[str, Any] = {"settings": household.settings, "night": household.night()}

@@ -22,7 +22,7 @@ __all__ = ["airflow_install"]
 
 pytestmark = [
     pytest.mark.airflow,
-    pytest.mark.slow,
+    pytest.mark.slow(seconds=5),
     pytest.mark.filterwarnings("ignore::Warning"),
 ]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=60), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=20), pytest.mark.timeout(1800)]
 
 _START_S = 600
 

@@ -43,7 +43,7 @@ from tests.notice_receiver import NoticeReceiver
 
 pytestmark = [
     pytest.mark.airflow,
-    pytest.mark.slow(seconds=25),
+    pytest.mark.slow(seconds=17),
     # A night and a list of every test's own, on a machine that may be busy.
     pytest.mark.timeout(1800),
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),

@@ -9,7 +9,7 @@ from benchmarks.support.fault_bench import FaultBench, FaultCase, bench
 from smallhours_sandbox.fault_kinds import KINDS
 from smallhours_sandbox.faults import Fault
 
-pytestmark = pytest.mark.slow(seconds=5)
+pytestmark = pytest.mark.slow(seconds=3)
 
 # One of each kind of fault, at the first stage that meets it; the benchmark runs all.
 FEW = tuple({case.kind: case for case in reversed(cases())}.values())[::4]

@@ -13,7 +13,7 @@ from smallhours.run_context import RunContext
 from smallhours_sandbox.listenbrainz_state import listenbrainz_token
 from tests.faults.nights import LISTENER, Keys, Nights, nights
 
-pytestmark = pytest.mark.slow(seconds=20)
+pytestmark = pytest.mark.slow(seconds=7)
 
 
 @pytest.fixture(scope="module")

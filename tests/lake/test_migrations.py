@@ -35,7 +35,7 @@ from smallhours.lake.tables import (
 )
 from tests.lake.stores import Killed, KilledDisk
 
-pytestmark = pytest.mark.slow(seconds=15)
+pytestmark = pytest.mark.slow(seconds=2)
 
 ARCHIVE = Path(__file__).parents[1] / "e2e" / "installation_7924c24.tar.gz"
 # A title of which version 0 made the key `old`, and its key today.

@@ -27,7 +27,7 @@ from smallhours.local.running import hold_home
 from smallhours.private_files import open_to_others
 from tests.command_line import run_here
 
-pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=3)]
+pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=2)]
 
 # Made by an earlier version: see tests/e2e/test_upgrade.py.
 OLD = Path(__file__).parents[1] / "e2e" / "installation_7924c24.tar.gz"

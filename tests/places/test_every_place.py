@@ -19,6 +19,8 @@ from tests.places.every_place import KINDS, HandledPlace, place_at
 from tests.playlist.ranked_lake import RankedLake, write_choice
 from tests.service_fixtures import NIGHT
 
+pytestmark = pytest.mark.slow(seconds=0.8)
+
 NEXT, THIRD = "2026-11-03", "2026-11-04"
 
 

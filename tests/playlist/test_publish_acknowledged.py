@@ -17,6 +17,8 @@ from tests.playlist.ranked_lake import RankedLake
 from tests.playlist.test_publish import NEXT, PublishFixture
 from tests.service_fixtures import NIGHT, ServiceFixture
 
+pytestmark = pytest.mark.slow(seconds=1.3)
+
 ADDS = "POST /v1/playlists/*/items"
 READS = "GET /v1/playlists/*"
 THIRD = "2026-11-04"

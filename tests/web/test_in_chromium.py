@@ -21,7 +21,7 @@ from tests.web.conftest import PageVisitor
 from tests.web.lists import NIGHT, add_list, add_reactions, reactions_of
 
 pytestmark = [
-    pytest.mark.slow(seconds=45),
+    pytest.mark.slow(seconds=5),
     pytest.mark.timeout(900),
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
 ]

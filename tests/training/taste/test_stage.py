@@ -42,6 +42,8 @@ from tests.training.lakes import (
     some_settings,
 )
 
+pytestmark = pytest.mark.slow(seconds=1.3)
+
 IN_TWO_WEEKS = Night.on(NIGHT.date + dt.timedelta(days=14), ZoneInfo("Europe/Dublin"))
 SAD = "someone · sad indie song"
 POLKA = "someone · polka"
