@@ -127,15 +127,15 @@ def stored_in_clear() -> list[str]:
 def encrypted_values() -> list[str]:
     """Return the encrypted values of connections and variables, as they are stored."""
     statements = (
-        "SELECT password FROM connection WHERE is_encrypted",
-        "SELECT extra FROM connection WHERE is_extra_encrypted",
-        "SELECT val FROM variable WHERE is_encrypted",
+        ("connection", "SELECT password FROM connection WHERE is_encrypted"),
+        ("connection", "SELECT extra FROM connection WHERE is_extra_encrypted"),
+        ("variable", "SELECT val FROM variable WHERE is_encrypted"),
     )
     if not has_database():
         return []
     with database_engine().connect() as connection:
         tables = set(inspect(connection).get_table_names())
-        there = [each for each in statements if each.split()[3] in tables]
+        there = [statement for table, statement in statements if table in tables]
         found = [value for each in there for value in connection.scalars(text(each))]
     return [value for value in found if value]
 
