@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.support.tag_verdicts import verdict_on
+from smallhours.catalog import tag_names
 from smallhours.catalog.normalisation import default_pipeline
 from smallhours.lake.store import Lake
 from smallhours.playlist.explain.names_in_words import NameableTags
@@ -49,6 +50,17 @@ def test_the_use_of_a_name_is_counted_in_artists_whatever_they_call_it(
 
     add_artist_tags(lake, {key: {"seen live": 100} for key in tags})
     assert NameableTags.read(lake).names == {"hip-hop"}
+
+
+def test_of_a_large_lake_some_artists_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(str(tmp_path))
+    add_artist_tags(lake, {f"artist {at}": {"jazz": 100} for at in range(400)})
+    assert len(tag_names.sampled_artist_tags(lake)) == 400
+
+    monkeypatch.setattr(tag_names, "MAX_ARTISTS", 100)
+    assert 50 <= len(tag_names.sampled_artist_tags(lake)) <= 200
 
 
 def test_without_tags_nothing_is_named(tmp_path: Path) -> None:

@@ -40,9 +40,9 @@ PAGES: Mapping[str, str] = {
     "settings": "Settings",
 }
 _TEMPLATES = Path(__file__).parent / "templates"
-# The one script of the pages. It is inline, and no other runs: the policy holds its fingerprint.
 # The figures in a reason, which the bars of the track's sound show.
 _FIGURES = re.compile(r" \((measured|predicted) [^)]*\)")
+# The one script of the pages. It is inline, and no other runs: the policy holds its fingerprint.
 _SCRIPT = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
 _SCRIPT_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
 _POLICY = (
