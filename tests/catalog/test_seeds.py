@@ -1,11 +1,25 @@
 """Tests of the weights of the listener's tracks, artists and tags, and of what they lead to."""
 
 import datetime as dt
+from pathlib import Path
 
 import pandas as pd
+import pytest
+from pandas.testing import assert_series_equal
 
-from smallhours.catalog.candidates import artist_weights, gather, tag_weights, track_weights
+from smallhours.catalog import candidates
+from smallhours.catalog.candidates import (
+    artist_weights,
+    gather,
+    heard_weights,
+    tag_weights,
+    track_weights,
+)
 from smallhours.catalog.seeds import near_calls, nearest_artists
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import PLAYS
+from smallhours.listening.plays import month_of, plays_frame
+from smallhours.nights import Night
 from smallhours.settings import CatalogSettings
 
 NIGHT = dt.date(2026, 11, 2)
@@ -37,6 +51,48 @@ def test_a_loved_track_outweighs_a_single_play() -> None:
         plays(("a · played", "2026-11-01")), library(("a · loved", "loved")), night=NIGHT
     )
     assert weights.index[0] == "a · loved"
+
+
+def night_of(date: dt.date) -> Night:
+    return Night(date, dt.datetime.combine(date, dt.time(4), dt.UTC))
+
+
+def hear(lake: Lake, *titles: str) -> None:
+    start = dt.datetime(2026, 10, 1, len(titles), tzinfo=dt.UTC)
+    rows = plays_frame(
+        [
+            {"played_at": start + dt.timedelta(hours=at), "artist": "low", "title": title}
+            for at, title in enumerate(titles)
+        ],
+        source="lastfm",
+    )
+    rows["month"] = month_of(rows["played_at"])
+    lake.merge(PLAYS, rows, partition={"listener": "ada"})
+
+
+def test_weights_are_read_once_until_something_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, night = Lake(str(tmp_path)), night_of(NIGHT)
+    hear(lake, "canada", "sunflower")
+    found = heard_weights(lake, "ada", night=night)
+    with monkeypatch.context() as patch:
+        patch.setattr(candidates, "own_plays", None)  # nobody reads the plays
+        assert_series_equal(heard_weights(lake, "ada", night=night), found)
+    hear(lake, "canada", "sunflower", "lullaby")
+    now = heard_weights(lake, "ada", night=night)
+    assert "low · lullaby" in now
+    later = heard_weights(lake, "ada", night=night_of(NIGHT + dt.timedelta(days=90)))
+    assert not later.equals(now)
+
+
+def test_a_damaged_note_of_weights_is_made_again(tmp_path: Path) -> None:
+    lake, night = Lake(str(tmp_path)), night_of(NIGHT)
+    hear(lake, "canada")
+    found = heard_weights(lake, "ada", night=night)
+    (note,) = tmp_path.glob(".heard/listener=ada/*")
+    note.write_bytes(note.read_bytes()[:60])
+    assert_series_equal(heard_weights(lake, "ada", night=night), found)
 
 
 def test_artists_and_tags_inherit_the_weight_of_their_tracks() -> None:

@@ -10,18 +10,25 @@ the number of independent seeds that lead to a track is the best single sign tha
 """
 
 import datetime as dt
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from smallhours.catalog.normalisation import default_pipeline
 from smallhours.catalog.stored_answers import read_tags
 from smallhours.catalog.tag_names import names_of
 from smallhours.identity import artist_key_in, is_artist
+from smallhours.lake.list_tables import EDITS
+from smallhours.lake.parquet import encode
+from smallhours.lake.partition import folder_of
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import ARTIST_TAGS
+from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS
 from smallhours.listening.edits import own_plays
 from smallhours.listening.library import named_share, read_library
 from smallhours.listening.plays import WITNESSES, heard_out, with_inferred_skips
@@ -30,6 +37,9 @@ from smallhours.vocabulary import Route, Signal
 
 # Neighbours of a similar artist count for their best-known tracks only.
 TRACKS_PER_NEIGHBOUR = 10
+
+# The hidden folder of noted weights, and what they follow from, in their file.
+_HEARD, _SOURCES = ".heard", "sources"
 
 # A play counts half as much after this many days.
 HALF_LIFE_DAYS = 180.0
@@ -185,14 +195,46 @@ def weights_of(
 
 
 def heard_weights(lake: Lake, listener: str, *, night: Night) -> pd.Series:
-    """Return the weight of each track that the listener played or likes, strongest first."""
+    """Return the weight of each track that the listener played or likes, strongest first.
+
+    Several stages of a night need them, and a long history takes a while to read: they are noted
+    beside a fingerprint of what they follow from.
+    """
+    sources = _sources_of_weights(lake, listener, night)
+    path = f"{_HEARD}/listener={quote(listener, safe='')}/weights.parquet"
+    noted = _noted_weights(lake, path, sources)
+    if noted is not None:
+        return noted
     columns = ["track_key", "played_at", "ms_played", "skipped", *WITNESSES]
     plays = with_inferred_skips(own_plays(lake, listener, columns))
     plays = plays[heard_out(plays)]
     library = read_library(lake, listener)
     newest = library.groupby("signal")["last_seen"].transform("max")
     standing = library[(library["last_seen"] == newest) & (library["signal"] != Signal.DISLIKED)]
-    return track_weights(plays, standing, night=night.date)
+    weights = track_weights(plays, standing, night=night.date)
+    rows = pa.table({"track_key": weights.index.astype(object), "weight": weights.to_numpy()})
+    lake.files.replace(path, encode(rows, about={_SOURCES: sources}))
+    return weights
+
+
+def _sources_of_weights(lake: Lake, listener: str, night: Night) -> str:
+    """Return what differs when a listener's weights may: the night, and the files that are read."""
+    folders = [folder_of(table, (listener,)) for table in (PLAYS, LIBRARY, EDITS)]
+    stamps = [sorted(lake.files.stamps(folder).items()) for folder in folders]
+    told = f"{night.date} {stamps}".encode()
+    return hashlib.blake2b(told, digest_size=16).hexdigest()
+
+
+def _noted_weights(lake: Lake, path: str, sources: str) -> pd.Series | None:
+    """Return noted weights; None where there are none that follow from these sources."""
+    try:
+        rows = pq.read_table(pa.BufferReader(lake.files.read(path)))
+    except (FileNotFoundError, pa.ArrowException, OSError):
+        return None  # it is only a note: what is damaged is made again
+    if (rows.schema.metadata or {}).get(_SOURCES.encode()) != sources.encode():
+        return None
+    weights: pd.Series = rows.to_pandas().set_index("track_key")["weight"]
+    return weights.rename(None)
 
 
 def track_weights(plays: pd.DataFrame, library: pd.DataFrame, *, night: dt.date) -> pd.Series:
