@@ -119,7 +119,7 @@ def test_the_longest_unasked_go_first_and_answers_go_whole(lake: Lake) -> None:
 def test_only_stale_neighbours_go(lake: Lake) -> None:
     for seed, days in (("old", FRESH_DAYS + 1), ("new", 1)):
         rows = pd.DataFrame({"neighbour_key": [f"n {at}" for at in range(50)]}).assign(
-            kind="artist", seed_key=seed, source="lastfm", artist="N", title="", mbid=None,
+            kind="artist", seed_key=seed, source="lastfm", artist="N", mbid=None,
             match=0.5, rank=1,
             fetched_at=NIGHT.date - dt.timedelta(days=days), prefix=prefix_of(seed),
         )  # fmt: skip

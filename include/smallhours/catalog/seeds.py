@@ -194,13 +194,15 @@ def near_seeds(lake: Lake, artists: pd.Series, tracks: pd.Series, settings: Sett
     """
     strongest = tracks.head(settings.catalog.seed_tracks)
     own = artists.index.union(strongest.index)
-    similar = read_neighbours(lake, ["artist", "track"], seeds=own, more=["artist", "title"])
+    similar = read_neighbours(lake, ["artist", "track"], seeds=own, more=["artist"])
     of_artists = similar["kind"] == "artist"
     near = nearest_artists(similar[of_artists], artists)
     lists, top_tracks, of_tracks = near_calls(settings.catalog)
-    nearest = _nearest(similar[~of_artists], strongest, known=tracks.index)
-    nearest = nearest[~nearest["key"].map(artist_key_in).duplicated()].head(of_tracks)
-    named = nearest[["key", "artist", "title"]].itertuples(index=False)
+    nearest = _nearest(similar[~of_artists], strongest, known=tracks.index)["key"]
+    nearest = nearest[~nearest.map(artist_key_in).duplicated()]
+    names = askable_names(lake, nearest).set_index("track_key")
+    nearest = nearest[nearest.isin(names.index)].head(of_tracks)
+    named = names.loc[nearest, ["artist", "title"]].itertuples(name=None)
     return [
         *(Seed("artist", key, name) for key, name in near[:lists]),
         *(Seed("artist_tracks", key, name) for key, name in near[:top_tracks]),
@@ -225,21 +227,19 @@ def nearest_artists(similar: pd.DataFrame, artists: pd.Series) -> list[tuple[str
         similar: Lists of similar artists: `seed_key`, `neighbour_key`, `rank` and `artist`.
         artists: Weight of the listener's own artists by key.
     """
-    near = _nearest(similar.assign(title=""), artists, known=artists.index)
+    near = _nearest(similar, artists, known=artists.index)
     near = near[near["key"].map(is_artist).astype(bool)]
     return list(zip(near["key"], near["artist"], strict=True))
 
 
 def _nearest(similar: pd.DataFrame, weights: pd.Series, *, known: pd.Index) -> pd.DataFrame:
-    """Return what stands in the lists of some seeds: `key`, `votes`, `artist`, `title`.
+    """Return what stands in the lists of some seeds: `key`, `votes`, `artist`.
 
     A place counts as much as the seed weighs, divided by log2(1 + place).
     """
     weight = similar["seed_key"].map(weights).astype(float)
     near = similar.assign(votes=weight / np.log2(1 + similar["rank"])).dropna(subset=["votes"])
-    total = near.groupby("neighbour_key").agg(
-        votes=("votes", "sum"), artist=("artist", "first"), title=("title", "first")
-    )
+    total = near.groupby("neighbour_key").agg(votes=("votes", "sum"), artist=("artist", "first"))
     total = total[~total.index.isin(known)].rename_axis("key").reset_index()
     return total.sort_values(["votes", "key"], ascending=[False, True])
 

@@ -129,12 +129,13 @@ def store_neighbours(
     if not rows:
         return
     frame = pd.DataFrame(rows).assign(source=source, fetched_at=night)
-    frame = frame.drop_duplicates(list(SIMILAR.key), ignore_index=True)
+    frame = frame.drop_duplicates(["kind", "seed_key", "neighbour_key"], ignore_index=True)
     # The tracks first: should we be stopped between the two, the seeds are asked again.
     tracks = frame.loc[frame["title"] != "", ["artist", "title", "listeners", "mbid"]]
     if not tracks.empty:
         add_tracks(lake, tracks, night=night)
-    rows_of_seeds = frame.drop(columns="listeners")
+    rows_of_seeds = frame.drop(columns=["title", "listeners"])
+    rows_of_seeds["artist"] = frame["artist"].where(frame["title"] == "", "")
     lake.merge(SIMILAR, rows_of_seeds, whole=["kind", "seed_key", "source"])
 
 

@@ -127,23 +127,18 @@ def _similar(keys: _Renamed, rows: pa.Table) -> pa.Table:
         keys.seed(kind, key) for kind, key in zip(kinds, rows["seed_key"].to_pylist(), strict=True)
     ]
     near = zip(
-        kinds,
-        *(rows[name].to_pylist() for name in ("neighbour_key", "artist", "title")),
-        strict=True,
+        kinds, *(rows[name].to_pylist() for name in ("neighbour_key", "artist")), strict=True
     )
-    neighbours = [_neighbour(*each) for each in near]
+    neighbours = [
+        artist_key_of(artist) if key and kind == "artist" else keys.track(key)
+        for kind, key, artist in near
+    ]
     owners = [
         artist_key_in(key) if kind == "track" else key
         for kind, key in zip(kinds, seeds, strict=True)
     ]
     rows = _with(_with(rows, "seed_key", seeds), "neighbour_key", neighbours)
     return _with(rows, "prefix", [prefix_of(owner) for owner in owners])
-
-
-def _neighbour(kind: str, key: str, artist: str, title: str) -> str:
-    if not key or kind == "chart":
-        return key
-    return identify(artist, title).track_key if title else artist_key_of(artist)
 
 
 def _candidates(keys: _Renamed, rows: pa.Table) -> pa.Table:
@@ -237,6 +232,13 @@ def merge_prefixes(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     return changed
 
 
-def sort_by_owner(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
-    """Return the neighbours, which are sorted by their seed first when they are written."""
+def sort_neighbours(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+    """Return the neighbours, which are sorted when they are written."""
     return {"similar": tables["similar"]}
+
+
+def name_tracks_once(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+    """Return the neighbours without the names of tracks, which are among the tracks."""
+    rows = tables["similar"]
+    named = pc.is_in(rows["kind"], value_set=pa.array(["artist", "chart"]))
+    return {"similar": _with(rows, "artist", pc.if_else(named, rows["artist"], "").to_pylist())}

@@ -24,6 +24,9 @@ whole, so a night opens a quarter of the files.
 From version 3 to 4, neighbours are sorted by the seed that they are of, and what was written last
 of a table of the catalog stands in its delta (`smallhours.lake.delta`), which version 3 did not
 read.
+
+From version 4 to 5, the neighbours of a seed are sorted by rank, and those that are tracks have
+their names among the tracks only.
 """
 
 import json
@@ -36,14 +39,20 @@ import pyarrow.compute as pc
 from smallhours.errors import LakeError
 from smallhours.lake.delta import PREFIX, folder_of_delta
 from smallhours.lake.files import Files
-from smallhours.lake.migration_steps import add_columns, fold_keys, merge_prefixes, sort_by_owner
+from smallhours.lake.migration_steps import (
+    add_columns,
+    fold_keys,
+    merge_prefixes,
+    name_tracks_once,
+    sort_neighbours,
+)
 from smallhours.lake.parquet import encode
 from smallhours.lake.partition import path_of
 from smallhours.lake.schema import PartitionValues, Table, conform
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import TABLES
 
-VERSION = 4
+VERSION = 5
 
 _FORMAT = ".format"
 _STAGED = ".migration"
@@ -55,7 +64,8 @@ MIGRATIONS: tuple[Callable[[Mapping[str, pa.Table]], dict[str, pa.Table]], ...] 
     fold_keys,
     add_columns,
     merge_prefixes,
-    sort_by_owner,
+    sort_neighbours,
+    name_tracks_once,
 )
 
 

@@ -287,7 +287,8 @@ SIMILAR = Table(
     "similar",
     "one neighbour of a track, an artist or a tag, from one source",
     ("prefix",),
-    ("seed_key", "kind", "source", "neighbour_key"),
+    # In the order of a list: ranks and matches that go up or down take few bytes.
+    ("seed_key", "kind", "source", "rank", "neighbour_key"),
     (
         Column(
             "kind",
@@ -299,8 +300,11 @@ SIMILAR = Table(
         Column("seed_key", TEXT, "Key of the track or artist, or the tag, that was asked about."),
         _source("`lastfm` or `listenbrainz`."),
         Column("neighbour_key", TEXT, "Its key, or the tag; empty when there are none."),
-        ARTIST_COLUMN,
-        Column("title", TEXT, "The neighbour's title; empty for an artist."),
+        Column(
+            "artist",
+            TEXT,
+            "The neighbour's name, if it is an artist or a tag; `tracks` has those of tracks.",
+        ),
         Column("mbid", TEXT, "The neighbour's MusicBrainz id, if told.", nullable=True),
         Column("match", REAL, "0-1; for top tracks 1/rank."),
         Column("rank", COUNT, "1 is the nearest; 0 when there are none."),

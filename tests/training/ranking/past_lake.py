@@ -64,7 +64,7 @@ def _add_similar(lake: Lake, everyone: dict[str, list[str]], rng: np.random.Gene
             ]
     columns = ["kind", "seed_key", "neighbour_key", "artist", "match", "rank"]
     frame = pd.DataFrame(rows, columns=columns).assign(
-        title="", source="lastfm", mbid=None, fetched_at=NIGHT.date
+        source="lastfm", mbid=None, fetched_at=NIGHT.date
     )
     lake.merge(SIMILAR, frame.assign(prefix=frame["seed_key"].map(prefix_of)))
 

@@ -95,7 +95,7 @@ def test_without_lists_and_tags_nothing_is_known() -> None:
 
 def with_lists(lake: Lake, lists: pd.DataFrame) -> Lake:
     """Add lists of similar artists, and one of similar tracks."""
-    rows = lists.assign(kind="artist", source="lastfm", artist="An Artist", title="", mbid=None)
+    rows = lists.assign(kind="artist", source="lastfm", artist="An Artist", mbid=None)
     tracks = rows.head(1).assign(kind="track", seed_key="z · song", neighbour_key="y · song")
     rows = pd.concat([rows, tracks]).assign(fetched_at=dt.date(2026, 11, 2))
     lake.merge(SIMILAR, rows.assign(prefix=rows["seed_key"].map(prefix_of)))
