@@ -151,7 +151,7 @@ def test_a_neighbour_of_a_neighbour_is_a_candidate_by_the_seed_behind_it() -> No
     rows = found[["track_key", "route", "seed_key", "strength"]].to_numpy().tolist()
     assert rows == [
         ["b · near", "similar_track", "a · mine", 0.5],
-        ["c · far", "two_steps", "a · mine", 0.2],
+        ["c · far", "two_steps", "a · mine", pytest.approx(0.2)],
     ]
 
 

@@ -86,7 +86,9 @@ def gather(
     rows = rows.sort_values("strength", ascending=False, kind="stable")
     rows = rows.drop_duplicates(["track_key", "route", "seed_key"])
     rows = rows.sort_values(["track_key", "route", "seed_key"], ignore_index=True)
-    return rows.assign(seen=night)
+    # What 32 bits hold: more is noise, and bytes.
+    strength = rows["strength"].astype("float32").astype(float)
+    return rows.assign(strength=strength, seen=night)
 
 
 def _weighted(near: pd.DataFrame, weights: pd.Series, route: Route) -> pd.DataFrame:

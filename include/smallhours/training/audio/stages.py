@@ -364,7 +364,10 @@ def _prefix(track_key: str) -> str:
 
 
 def _rows(keys: list[str], predictor: "AudioPredictor", ends: tuple[np.ndarray, ...]) -> Frame:
-    """Return one row per track and feature, with what 32 bits hold: more is noise, and bytes."""
+    """Return one row per track and feature, with what 16 bits hold: more is noise, and bytes.
+
+    Three digits are left: an energy of 0.734, a tempo of 123.5.
+    """
     features = [name for name in FEATURES if name in predictor.model.features]
     prefixes = [_prefix(key) for key in keys]
     return pd.DataFrame(
@@ -372,7 +375,7 @@ def _rows(keys: list[str], predictor: "AudioPredictor", ends: tuple[np.ndarray, 
             "track_key": np.repeat(np.array(keys, dtype=object), len(features)),
             "feature": np.tile(np.array(features, dtype=object), len(keys)),
             **{
-                name: end.ravel().astype(np.float32).astype(np.float64)
+                name: end.ravel().astype(np.float16).astype(np.float64)
                 for name, end in zip(("value", "low", "high"), ends, strict=True)
             },
             "prefix": np.repeat(np.array(prefixes, dtype=object), len(features)),

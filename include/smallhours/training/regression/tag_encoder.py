@@ -58,7 +58,7 @@ class TagEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no st
     Attributes:
         track_idf_, artist_idf_: Inverse document frequencies of the kept columns.
         track_kept_, artist_kept_: The columns of each block that are kept.
-        directions_: (kept artist tags, factors), in 32 bits.
+        directions_: (kept artist tags, factors), in 16 bits.
     """
 
     def __init__(
@@ -96,9 +96,9 @@ class TagEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no st
         k = min(self.factors, *(side - 1 for side in weighted.shape))
         if k > 0 and weighted.nnz:
             _, _, vectors = randomized_svd(weighted, k, random_state=self.random_state)
-            self.directions_ = np.ascontiguousarray(vectors.T, dtype=np.float32)
+            self.directions_ = np.ascontiguousarray(vectors.T, dtype=np.float16)
         else:
-            self.directions_ = np.zeros((weighted.shape[1], 0), dtype=np.float32)
+            self.directions_ = np.zeros((weighted.shape[1], 0), dtype=np.float16)
         return self
 
     def transform(self, X: sparse.csr_matrix) -> Encoded:  # noqa: N803
@@ -112,7 +112,7 @@ class TagEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no st
     def with_factors(self, tags: sparse.csr_matrix) -> Encoded:
         """Return encoded tags (n, kept tags) with the factors of their artist's block."""
         artist = tags[:, len(self.track_kept_) :]
-        factors = np.asarray(artist @ self.directions_)
+        factors = np.asarray(artist @ self.directions_.astype(np.float32))
         length = np.linalg.norm(factors, axis=1, keepdims=True)
         return Encoded(tags, factors / np.where(length > 0, length, 1.0))
 
