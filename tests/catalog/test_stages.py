@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from smallhours.catalog.features import ToldLengths
 from smallhours.catalog.lastfm_data import neighbours_of
 from smallhours.catalog.stages import (
     fetch_audio_features,
@@ -165,11 +166,11 @@ def test_lengths_that_are_known_are_not_written_again(refreshed: ServiceFixture)
     artist, title = tracks.loc[row["seed_key"], ["artist", "title"]]
     seed = Seed("track", row["seed_key"], artist, title)
 
-    with neighbours_of(
-        refreshed.lake, refreshed.lastfm, night=refreshed.night("2026-11-09").date
-    ) as asking:
-        found = asking.call(seed)()
-        asking.store([(seed, found)])
+    night = refreshed.night("2026-11-09").date
+    asking = neighbours_of(refreshed.lake, refreshed.lastfm, night=night)
+    found = asking.call(seed)()
+    asking.store([(seed, found)])
+    ToldLengths(refreshed.lake, night).store()
 
     assert found
     assert refreshed.lake.files.stamps(AUDIO_FEATURES.name) == before

@@ -42,12 +42,22 @@ def test_what_a_killed_process_noted_is_stored_by_the_next(lake: Lake) -> None:
     assert stored(lake) == FIRST
 
 
-def test_lengths_that_are_known_are_not_noted(lake: Lake) -> None:
-    for _ in range(2):
-        lengths = ToldLengths(lake, NIGHT)
-        lengths.note(FIRST)
-        assert Path(lake.files.address(LENGTHS_NOTE)).exists() == (not stored(lake))
-        lengths.store()
+def test_lengths_that_are_known_are_not_stored_again_nor_noted_once_they_were_read(
+    lake: Lake,
+) -> None:
+    note = Path(lake.files.address(LENGTHS_NOTE))
+    lengths = ToldLengths(lake, NIGHT)
+    lengths.note(FIRST)
+    lengths.store()
+    before = lake.files.stamps(AUDIO_FEATURES.name)
+    lengths.note(FIRST)
+    assert not note.exists()
+    later = ToldLengths(lake, NIGHT + dt.timedelta(days=1))
+    later.note(FIRST)
+    assert note.exists()
+    later.store()
+    assert not note.exists()
+    assert lake.files.stamps(AUDIO_FEATURES.name) == before
 
 
 class LakeWithAnotherProcess(Lake):
@@ -76,5 +86,8 @@ def test_a_damaged_note_costs_only_what_it_held(lake: Lake) -> None:
 
 def test_the_note_stays_small(lake: Lake) -> None:
     many = {f"artist {at} · song": 1_000.0 * at for at in range(1, MAX_NOTED + 1)}
+    half = dict(list(many.items())[: MAX_NOTED // 2])
+    ToldLengths(lake, NIGHT).note(half)
+    assert not stored(lake)
     ToldLengths(lake, NIGHT).note(many)
     assert stored(lake) == many

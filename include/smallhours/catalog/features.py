@@ -40,7 +40,7 @@ LENGTH = "duration_ms"
 NOTES = ".notes"
 LENGTHS_NOTE = f"{NOTES}/lastfm-lengths.json"
 # The note is written again with every batch, so it has to stay small.
-MAX_NOTED = 2_000
+MAX_NOTED = 5_000
 
 
 def most_reliable(rows: pd.DataFrame, sources: Iterable[str] = tuple(Provenance)) -> pd.DataFrame:
@@ -208,7 +208,9 @@ def _fingerprint(path: Path) -> str:
 
 
 class ToldLengths:
-    """The lengths that Last.fm tells; most are known from other seeds.
+    """The lengths that Last.fm tells beside neighbours; most are known from other seeds.
+
+    They are noted in a file, and stored when features are fetched, or when they are many.
 
     Args:
         lake: The lake.
@@ -218,35 +220,46 @@ class ToldLengths:
     def __init__(self, lake: Lake, night: dt.date) -> None:
         self._lake = lake
         self._night = night
-        self._noted = 0
+        self._stored = False
 
     def note(self, told: Mapping[str, float]) -> None:
-        """Note lengths in milliseconds, by track key, where they are new or other ones."""
-        new = {key: ms for key, ms in told.items() if self._known.get(key) != ms}
+        """Note lengths in milliseconds, by track key."""
+        new = self._unknown(told) if self._stored else told
         if not new:
             return
-        self._lake.files.update(
-            LENGTHS_NOTE, lambda old: _dump_lengths(_load_lengths(old) | new), empty=b"{}"
-        )
-        self._known.update(new)
-        self._noted += len(new)
-        if self._noted >= MAX_NOTED:
+        noted: Mapping[str, float] = {}
+
+        def add(old: bytes | None) -> bytes | None:
+            nonlocal noted
+            noted = {**_load_lengths(old), **new}
+            return _dump_lengths(noted)
+
+        self._lake.files.update(LENGTHS_NOTE, add, empty=b"{}")
+        if len(noted) >= MAX_NOTED:
             self.store()
 
     def store(self) -> None:
-        """Store what is noted, also by a process that has died, and take it off the note."""
+        """Store what is noted and new, also by other processes, and take it off the note."""
         try:
             noted = _load_lengths(self._lake.files.read(LENGTHS_NOTE))
         except FileNotFoundError:
             return
-        found = {key: {LENGTH: ms} for key, ms in noted.items()}
-        store_features(self._lake, list(noted), found, source=Provenance.LASTFM, night=self._night)
+        new = self._unknown(noted)
+        found = {key: {LENGTH: ms} for key, ms in new.items()}
+        if new:
+            store_features(
+                self._lake, list(new), found, source=Provenance.LASTFM, night=self._night
+            )
+        self._known.update(new)
         self._lake.files.update(
             LENGTHS_NOTE,
             lambda old: _dump_lengths(dict(_load_lengths(old).items() - noted.items())),
             empty=b"{}",
         )
-        self._noted = 0
+        self._stored = True
+
+    def _unknown(self, told: Mapping[str, float]) -> Mapping[str, float]:
+        return {key: ms for key, ms in told.items() if self._known.get(key) != ms}
 
     @cached_property
     def _known(self) -> dict[str, float]:

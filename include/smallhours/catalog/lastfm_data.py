@@ -9,8 +9,7 @@ are the listener's own history.
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
@@ -120,11 +119,8 @@ def _describe(question: tuple[str, ...]) -> str:
 Found = Sequence[SimilarTrack | SimilarArtist | TopTrack | ChartTag]
 
 
-@contextmanager
-def neighbours_of(
-    lake: Lake, lastfm: "LastfmClient", *, night: dt.date
-) -> Iterator[Fetch[Seed, Found]]:
-    """Yield how the neighbours of seeds are asked for and stored; at the end, store lengths."""
+def neighbours_of(lake: Lake, lastfm: "LastfmClient", *, night: dt.date) -> Fetch[Seed, Found]:
+    """Return how the neighbours of seeds are asked for and stored, and lengths noted."""
     lengths = ToldLengths(lake, night)
 
     def call(seed: Seed) -> Callable[[], Found]:
@@ -153,10 +149,7 @@ def neighbours_of(
         named = [(seed, tuple(map(_neighbour, found, count(1)))) for seed, found in answers]
         store_neighbours(lake, named, source=CatalogSource.LASTFM, night=night)
 
-    try:
-        yield Fetch(call, store, missing=(), about=lambda seed: artist_key_in(seed.key))
-    finally:
-        lengths.store()
+    return Fetch(call, store, missing=(), about=lambda seed: artist_key_in(seed.key))
 
 
 def _neighbour(found: SimilarTrack | SimilarArtist | TopTrack | ChartTag, rank: int) -> Neighbour:

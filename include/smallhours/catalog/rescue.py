@@ -294,8 +294,7 @@ class Rescue:
             titles = [(seed.key, seed.artist, seed.title) for seed in seeds]
             fetch_all(titles, track_tags(self.lake, self.lastfm, night=night), self._tally)
         else:
-            with neighbours_of(self.lake, self.lastfm, night=night) as near:
-                fetch_all(seeds, near, self._tally)
+            fetch_all(seeds, neighbours_of(self.lake, self.lastfm, night=night), self._tally)
 
     def _tagged(self, tracks: Sequence[str]) -> int:
         """For how many plays in a hundred the track or its artist has tags."""

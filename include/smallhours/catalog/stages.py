@@ -99,11 +99,11 @@ def fetch_neighbours(
                     tally,
                     still_due=still_untagged(lake, ARTIST_TAGS, settings, night),
                 )
-                with neighbours_of(lake, lastfm, night=night.date) as near:
-                    for seeds in night_seeds(listener, lake, heard, settings=settings, night=night):
-                        due = unanswered(lake, seeds, CatalogSource.LASTFM, settings, night)
-                        still = still_unanswered(lake, CatalogSource.LASTFM, settings, night)
-                        fetch_due(due, near, tally, still_due=still)
+                near = neighbours_of(lake, lastfm, night=night.date)
+                for seeds in night_seeds(listener, lake, heard, settings=settings, night=night):
+                    due = unanswered(lake, seeds, CatalogSource.LASTFM, settings, night)
+                    still = still_unanswered(lake, CatalogSource.LASTFM, settings, night)
+                    fetch_due(due, near, tally, still_due=still)
         calls["lastfm_calls"] = lastfm.calls.total()
     if listenbrainz is not None:
         tally = aside.tally(listenbrainz)
@@ -299,6 +299,7 @@ def fetch_audio_features(
         ServiceError: what was answered before it is kept.
         SettingsError: `catalog.features_file` can't be read.
     """
+    features.ToldLengths(lake, night.date).store()
     summary: Summary = {}
     if settings.catalog.features_file:
         read = features.import_features(
