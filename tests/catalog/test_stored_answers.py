@@ -59,15 +59,15 @@ def test_an_answer_replaces_what_its_source_told_and_nothing_else(lake: Lake) ->
 def test_of_a_neighbour_from_two_sources_the_larger_match_stands(lake: Lake) -> None:
     seed = Seed("artist", "low", "Low")
     for source, found in (
-        (CatalogSource.LASTFM, {"Bedhead": 0.9, "Codeine": 0.2}),
-        (CatalogSource.LISTENBRAINZ, {"Codeine": 0.8, "Duster": 0.7}),
+        (CatalogSource.LASTFM, {"Bedhead": 0.75, "Codeine": 0.25}),
+        (CatalogSource.LISTENBRAINZ, {"Codeine": 0.625, "Duster": 0.5}),
     ):
         near = tuple(Neighbour(name, "", match) for name, match in found.items())
         store_neighbours(lake, [(seed, near)], source=source, night=NIGHT)
     store_neighbours(lake, [(Seed("artist", "x", "X"), ())], source=source, night=NIGHT)
     rows = read_neighbours(lake, ["artist"])
     assert dict(zip(rows["neighbour_key"], rows["match"], strict=True)) == {
-        "bedhead": 0.9, "codeine": 0.8, "duster": 0.7,
+        "bedhead": 0.75, "codeine": 0.625, "duster": 0.5,
     }  # fmt: skip
     assert read_neighbours(lake, ["track"]).empty
 
