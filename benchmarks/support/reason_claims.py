@@ -34,7 +34,7 @@ _TIME = re.compile(r", close to your ([\w ]+)$")
 _SOUND = re.compile(r"\w+ \((predicted|measured) (\w+) (near )?(\d?\.?\d+)[^)]*\)")
 _EXPLORED = r"something to try, drawn by lot|also drawn by lot, to try"
 _OPENING = re.compile(rf"({_EXPLORED}): ", re.IGNORECASE)
-_RANK = r"rank ([\d,]+) of ([\d,]+)(?: by its tags)?"
+_RANK = r"among the best ([\d,]+) of ([\d,]+) tracks(?: by its tags)?"
 
 
 def clauses_of(sentence: str) -> list[str]:
@@ -121,11 +121,12 @@ class Claims:
             )
         ]
 
-    def _ranked(self, track_key: str, rank: str, of: str) -> bool:
+    def _ranked(self, track_key: str, best: str, of: str) -> bool:
         where = {"listener": self.listener, "night": self.night.date.isoformat()}
         rows = self.lake.frame(RECOMMENDATIONS, columns=["track_key", "rank"], where=where)
         mine = rows.loc[rows["track_key"] == track_key, "rank"]
-        return _number(rank) in set(mine) and _number(rank) <= _number(of)
+        found = mine.between(1, _number(best)).any()
+        return bool(found) and _number(best) <= _number(of)
 
     def _explored(self, track_key: str) -> bool:
         where = {"listener": self.listener, "night": self.night.date.isoformat()}

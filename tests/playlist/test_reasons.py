@@ -166,9 +166,9 @@ def test_an_explorer_says_that_it_is_one() -> None:
 
 
 def test_without_any_seed_it_says_what_it_rests_on() -> None:
-    assert said(tags=["jazz"]) == "Rank 12 of 5,312 by its tags; jazz."
+    assert said(tags=["jazz"]) == "Among the best 20 of 5,312 tracks by its tags; jazz."
     (alone,) = told(track_evidence())
-    assert (alone.text, alone.kind) == ("Rank 12 of 5,312.", "rank")
+    assert (alone.text, alone.kind) == ("Among the best 20 of 5,312 tracks.", "rank")
 
 
 def test_a_seed_that_the_listener_no_longer_has_is_not_named() -> None:

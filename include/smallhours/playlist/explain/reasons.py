@@ -5,6 +5,7 @@ tracks before it: a list whose sentences are all alike explains nothing, and two
 the same clause. Unknown facts are left out, and no clause is used that would fit any track.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
@@ -156,8 +157,11 @@ def sound_clauses(track_evidence: TrackEvidence) -> list[Clause]:
 
 
 def rank_text(track_evidence: TrackEvidence) -> str:
-    """Return the track's rank as text: `rank 12 of 5,312`."""
-    return f"rank {track_evidence.rank:,} of {track_evidence.eligible:,}"
+    """Return the track's rank as text: of the twelfth, `among the best 20 of 5,312 tracks`."""
+    round_numbers = (digit * 10**power for power in itertools.count(1) for digit in (1, 2, 5))
+    whole = track_evidence.eligible
+    best = min(whole, next(each for each in round_numbers if each >= track_evidence.rank))
+    return f"among the best {best:,} of {whole:,} tracks"
 
 
 def _of_tracks(
