@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
+from smallhours.catalog.tracks import add_tracks
 from smallhours.errors import NotEnoughData
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
@@ -66,6 +67,13 @@ def test_the_verdict_says_where_and_by_how_much(
     artist: str, title: str, says: str, lake: Lake
 ) -> None:
     assert says in asked(lake, artist, title).verdict
+
+
+def test_a_misspelt_track_is_asked_about(lake: Lake) -> None:
+    add_tracks(lake, pd.DataFrame([{"artist": "Slowdive", "title": "Alison"}]), night=NIGHT)
+    told = asked(lake, "Slowdiv", "Allison")
+    assert "Did you mean Slowdive – Alison?" in told.details
+    assert not any("Did you mean" in each for each in asked(lake, "Nobody", "Nothing").details)
 
 
 def test_another_version_of_the_song_answers_for_it(lake: Lake) -> None:

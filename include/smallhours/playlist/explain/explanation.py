@@ -21,6 +21,8 @@ from smallhours.playlist.select.nightly_list import RESERVE
 from smallhours.vocabulary import SHOWN, Slot
 
 SEEDS_TOLD = 5
+# How alike two keys are, 0-100, of which one may be the other misspelt.
+MIN_LIKENESS = 80
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,21 @@ def _never_considered(
             "It was never heard of: no service named it beside what you play, and you never "
             "played it."
         )
+        details += _like_named(lake, asked)
     return TrackExplanation(asked, name, night, verdict, details)
+
+
+def _like_named(lake: Lake, asked: str) -> list[str]:
+    """Return a question about the track whose name is nearly the one that was asked for."""
+    from rapidfuzz import fuzz, process
+
+    tracks = lake.frame(TRACKS, columns=["track_key", "artist", "title"])
+    keys = tracks["track_key"].tolist()
+    near = process.extractOne(asked, keys, scorer=fuzz.ratio, score_cutoff=MIN_LIKENESS)
+    if near is None:
+        return []
+    row = tracks.iloc[near[2]]
+    return [f"Did you mean {row['artist']} – {row['title']}?"]
 
 
 def _catalogued(lake: Lake, key: str) -> bool:
