@@ -154,6 +154,13 @@ def test_the_strip_tells_what_became_of_the_last_days(
     assert page.count('<li title="20') == 30
 
 
+def test_a_first_list_has_no_strip_of_earlier_ones(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    add_list(visitor.lake, NIGHT, [RIDE])
+    assert "were received" not in browser.get(f"{PREFIX}/tonight").text
+
+
 @pytest.mark.parametrize(
     ("reactions", "told"),
     [
