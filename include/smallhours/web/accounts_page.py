@@ -60,11 +60,11 @@ class Account:
 class AccountsPage:
     """The data of the page: the services, what one of them answered, and a note about a change.
 
-    `notices` says whether notices are sent somewhere.
+    `notices` is the connection that notices go by; empty when none are sent.
     """
 
     accounts: Sequence[Account]
-    notices: bool
+    notices: str
     findings: Sequence[Finding] = ()
     told: str = ""
 
@@ -84,7 +84,7 @@ def accounts_page(
             Account(service, name, users.get(service, ""), store.has_login(service, listener))
             for service, name in NAMES.items()
         ],
-        bool(page_context.settings.notices.connection),
+        page_context.settings.notices.connection,
         findings,
         told,
     )
