@@ -7,6 +7,7 @@ even after an error.
 """
 
 import datetime as dt
+import sys
 import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -111,6 +112,13 @@ class Demo:
         self._console.print(f"\n{results.last_reception(self.config.lake, night)}")
         total = time.monotonic() - self._started
         self._console.print(f"\nThe whole demo took {total:.0f} s.", highlight=False)
+        command = Path(sys.executable).with_name("smallhours")
+        self._console.print(
+            f"In its folder you can ask why a track is there: cd {self.config.folder} && "
+            f'{command} why --listener ada "ARTIST - TITLE"',
+            highlight=False,
+            soft_wrap=True,
+        )
 
     def stay(self) -> None:
         """Keep everything running until Ctrl+C."""
