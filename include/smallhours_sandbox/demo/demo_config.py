@@ -6,11 +6,14 @@ Everything is in one folder, separate from the listener's own lake, settings and
 import datetime as dt
 import json
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from smallhours.local.airflow import AirflowHome
 from smallhours.private_files import make_private_folder, private_opener
+from smallhours.settings_file import Key, lines_of
 from smallhours_sandbox.listenbrainz_state import listenbrainz_token
 from smallhours_sandbox.simulation.installation import sandbox_services_toml
 
@@ -22,9 +25,9 @@ LISTENERS = (LISTENER, SECOND_LISTENER)
 WORLD = {"artists": 600, "tracks": 6_000, "scrobbles": 20_000}
 
 _SETTINGS = """\
-# Written again by every demo. Only the sandbox's addresses and the raised budgets differ from a
-# listener's own settings, and the schedule: half a year off, since the demo starts its nights
-# itself and its sandbox has a clock of its own.
+# Written again by every demo, with the listeners' dials as they were. Only the sandbox's addresses
+# and the raised budgets differ from a listener's own settings, and the schedule: half a year off,
+# since the demo starts its nights itself and its sandbox has a clock of its own.
 
 [listeners.{first}]
 lastfm = "{first}"
@@ -86,8 +89,12 @@ class DemoConfig:
         )
 
     def write_settings(self, today: dt.date | None = None) -> None:
-        """Write the settings file, with the addresses of this demo and the sandbox's date."""
+        """Write the settings file, with the addresses of this demo and the sandbox's date.
+
+        The dials that a listener turned on the pages stay.
+        """
         make_private_folder(self.folder)
+        dials = lines_of(self._dials())
         half_a_year_off = (dt.datetime.now(dt.UTC).month + 5) % 12 + 1
         text = _SETTINGS.format(
             first=LISTENER,
@@ -97,7 +104,19 @@ class DemoConfig:
             services=sandbox_services_toml(self.sandbox),
         )
         with open(self.home.settings, "w", encoding="utf-8", opener=private_opener) as file:
-            file.write(text)
+            file.write(f"{text}\n{dials}\n")
+
+    def _dials(self) -> dict[Key, Any]:
+        """Return the dials of the demo before, by key of the settings file."""
+        try:
+            before = tomllib.loads(self.home.settings.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return {
+            ("listeners", name, "playlist", dial): value
+            for name, theirs in before.get("listeners", {}).items()
+            for dial, value in theirs.get("playlist", {}).items()
+        }
 
     def environment(self) -> dict[str, str]:
         """Return the environment of Airflow's processes, with the sandbox's public credentials."""
