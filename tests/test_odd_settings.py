@@ -55,6 +55,7 @@ def test_odd_values_are_taken_or_refused_in_a_few_words(key: tuple[str, ...]) ->
         if said := refusal(key, value):
             assert key[-1] in said, value
             assert len(said) < 1_000, value
+            assert "pattern" not in said, value
 
 
 @pytest.mark.parametrize(

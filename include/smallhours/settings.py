@@ -332,21 +332,21 @@ def parse_settings(content: Mapping[str, Any], *, origin: str) -> Settings:
     return settings
 
 
-# What to write where a value is of another kind; pydantic's own words are for programmers.
+# What to write where a value is of another kind, or a text does not fit a pattern.
 _A_LIST = 'write a list in square brackets, such as ["one", "another"]'
 _YES_OR_NO, _WHOLE, _NUMBER = "write true or false", "write a whole number", "write a number"
+_ADDRESS = "write an address that begins with http:// or https://"
 _ALLOWED = {
-    "bool_type": _YES_OR_NO,
-    "bool_parsing": _YES_OR_NO,
-    "tuple_type": _A_LIST,
-    "list_type": _A_LIST,
-    "int_type": _WHOLE,
-    "int_parsing": _WHOLE,
-    "int_from_float": _WHOLE,
-    "float_type": _NUMBER,
-    "float_parsing": _NUMBER,
+    **dict.fromkeys(("bool_type", "bool_parsing"), _YES_OR_NO),
+    **dict.fromkeys(("tuple_type", "list_type"), _A_LIST),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), _WHOLE),
+    **dict.fromkeys(("float_type", "float_parsing"), _NUMBER),
     "string_type": "write a text in quotes",
     "dict_type": "write a table of its own, with its name in square brackets",
+    r"^[a-z0-9][a-z0-9_-]{0,39}$": "write 1 to 40 of a to z, 0 to 9, - and _, and no sign first",
+    r"^https?://[^/\s]+(/\S*)?$": _ADDRESS,
+    r"^(https?://[^/\s{]+/\S*)?$": _ADDRESS,
+    r"^[!-'*-~]*$": "write it without spaces, brackets and accents",
 }
 
 
@@ -362,7 +362,7 @@ def _explain(problem: Any) -> str:
         return f"`{key}` is missing"
     if problem["type"] != "extra_forbidden":
         said = problem["msg"].removeprefix("Value error, ").replace("Input should", "it should")
-        told = _ALLOWED.get(problem["type"], said)
+        told = _ALLOWED.get(problem.get("ctx", {}).get("pattern", problem["type"]), said)
         return f"`{key}`: {told}"
     section = _section(location[:-1])
     for name, field in section.model_fields.items():
