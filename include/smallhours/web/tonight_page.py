@@ -163,12 +163,6 @@ class TonightPage:
     gone: Sequence[str]
     strip: Sequence[StripDay]
 
-    @property
-    def has_past(self) -> bool:
-        """Whether the strip shows more than a first list of which nothing was heard yet."""
-        nights = [day for day in self.strip if day.shown]
-        return len(nights) > 1 or any(day.welcome or day.unwelcome for day in nights)
-
 
 def tonight(
     page_context: PageContext, *, night: dt.date | None = None, intent: str = "main"
