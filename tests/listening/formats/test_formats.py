@@ -320,13 +320,20 @@ def test_a_row_that_cannot_be_read_is_counted_and_named(
     assert "row 2" in caplog.text
 
 
-@pytest.mark.parametrize("content", [b"", b"Hello", b"[]", b'{"a": 1}', b"a,b\n1,2\n", bytes(99)])
+@pytest.mark.parametrize("content", [b"Hello", b"[]", b'{"a": 1}', b"a,b\n1,2\n", bytes(99)])
 def test_unknown_content_says_what_is_known(content: bytes, lake: Lake, tmp_path: Path) -> None:
     path = tmp_path / "something.csv"
     path.write_bytes(content)
     with pytest.raises(SettingsError, match="no listening history of a known format") as raised:
         imported(lake, path)
     assert all(each.name in raised.value.remedy for each in FORMATS)
+
+
+def test_an_empty_file_is_called_empty(lake: Lake, tmp_path: Path) -> None:
+    path = tmp_path / "history.csv"
+    path.touch()
+    with pytest.raises(SettingsError, match=r"history\.csv is empty"):
+        imported(lake, path)
 
 
 def test_a_zip_is_never_unpacked_and_other_files_in_it_are_passed_over(

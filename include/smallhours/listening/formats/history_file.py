@@ -157,6 +157,8 @@ def history_files(path: Path) -> list[HistoryFile]:
         files = _files_in(path)
     else:
         raise SettingsError(f"There is no file or folder {path}.", remedy="Correct the path.")
+    if not files and path.is_file() and not path.stat().st_size:
+        raise SettingsError(f"{path} is empty.", remedy="Export your history once more.")
     if not files:
         raise SettingsError(
             f"There is no listening history of a known format in {path}.",
