@@ -22,9 +22,8 @@ with the first music that is received well enough. A track is ranked by what its
 `OPTIMISM` times its standard deviation, which is small around many picks. With an expected 0.02
 and a deviation of 0.03, a track near many picks comes after one like none, with 0 and 0.08.
 
-The taste model learns from what a listener plays
-by themselves against a random background, and so predicts which music they know; this one predicts
-how they react to recommendations.
+The taste model learns from what a listener plays by themselves against a random background, and so
+predicts which music they know; this one predicts how they react to recommendations.
 """
 
 import datetime as dt
@@ -319,8 +318,7 @@ def reception(
     alike = np.asarray((tags @ tags.T + artists @ artists.T).todense()) / LIKENESSES
     alike[np.diag_indices_from(alike)] += GRADE_VARIANCE / TASTE_VARIANCE
     share = np.linalg.solve(alike, grades - grades.mean()) / LIKENESSES
-    at = graph.artists.get_indexer(pd.Index([artist_key_in(key) for key in tracks], dtype="str"))
-    owners, owner = np.unique(at, return_inverse=True)
+    owners, owner = np.unique(_owners_of(tracks, graph), return_inverse=True)
     theirs = _rows_at(of_artists, owners)
     own = vectors.rows(tracks)
     expected = own @ (tags.T @ share) + (theirs @ (artists.T @ share))[owner]
@@ -344,8 +342,13 @@ def _squares(rows: sparse.csr_matrix) -> Floats:
 
 def _of_owners(rows: sparse.csr_matrix, graph: ArtistGraph, tracks: pd.Index) -> sparse.csr_matrix:
     """Return the rows of the tracks' artists; rows of 0 for an artist who is not in the graph."""
-    at = graph.artists.get_indexer(pd.Index([artist_key_in(key) for key in tracks], dtype="str"))
-    return _rows_at(rows, at)
+    return _rows_at(rows, _owners_of(tracks, graph))
+
+
+def _owners_of(tracks: pd.Index, graph: ArtistGraph) -> npt.NDArray[np.intp]:
+    """Return the place of each track's artist in the graph; -1 where it is not there."""
+    keys = pd.Index([artist_key_in(key) for key in tracks], dtype="str")
+    return graph.artists.get_indexer(keys)
 
 
 def _rows_at(rows: sparse.csr_matrix, at: npt.NDArray[np.intp]) -> sparse.csr_matrix:
