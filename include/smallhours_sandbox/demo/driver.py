@@ -115,7 +115,7 @@ class Demo:
         command = Path(sys.executable).with_name("smallhours")
         self._console.print(
             f"In its folder you can ask why a track is there: cd {self.config.folder} && "
-            f'{command} why --listener ada "ARTIST - TITLE"',
+            f'{command} why --listener {LISTENERS[0]} "ARTIST - TITLE"',
             highlight=False,
             soft_wrap=True,
         )
