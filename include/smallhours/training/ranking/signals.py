@@ -329,8 +329,7 @@ def reception(
     for first in range(0, len(tracks), CHUNK):
         some = slice(first, first + CHUNK)
         near = (np.asarray((own[some] @ tags.T).todense()) + near_owners[owner[some]]) / LIKENESSES
-        explained = solve_triangular(lower, near.T, lower=True)
-        seen[some] = (explained**2).sum(axis=0)
+        seen[some] = (solve_triangular(lower, near.T, lower=True) ** 2).sum(axis=0)
     spread = np.sqrt(TASTE_VARIANCE * np.maximum(itself - seen, 0.0))
     return pd.Series(expected + OPTIMISM * spread, index=tracks)
 
@@ -347,8 +346,7 @@ def _of_owners(rows: sparse.csr_matrix, graph: ArtistGraph, tracks: pd.Index) ->
 
 def _owners_of(tracks: pd.Index, graph: ArtistGraph) -> npt.NDArray[np.intp]:
     """Return the place of each track's artist in the graph; -1 where it is not there."""
-    keys = pd.Index([artist_key_in(key) for key in tracks], dtype="str")
-    return graph.artists.get_indexer(keys)
+    return graph.artists.get_indexer(pd.Index([artist_key_in(key) for key in tracks], dtype="str"))
 
 
 def _rows_at(rows: sparse.csr_matrix, at: npt.NDArray[np.intp]) -> sparse.csr_matrix:
